@@ -6,7 +6,7 @@ can use it and tests get the same delays each time. Delays are in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from watcher.dataclass import dataclass
 
 _MOST_DOUBLINGS = 20  # keeps the power a small number however long an outage lasts
 

@@ -9,7 +9,6 @@ import copy
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from pydantic_core import ErrorDetails
 from watcher import credentials
 from watcher.config_types import lenient
 from watcher.config_words import describe, keys_at, models_in, no_such_word, suggest
+from watcher.dataclass import dataclass
 
 Build = Callable[[Mapping[str, Any]], object]
 

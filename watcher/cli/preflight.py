@@ -9,7 +9,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
@@ -20,6 +19,7 @@ from watcher.cli.setup import slack_check
 from watcher.cli.setup.reachability import reach
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.oncall import examine
 from watcher.oncall.rota import Rota

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import aiohttp
 
 from watcher.clock import Clock, SystemClock
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.receivers.mqtt.broker import client as mqtt_client
 from watcher.store import store

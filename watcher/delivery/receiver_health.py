@@ -6,11 +6,12 @@ Pure. It holds what this daemon has seen; the receipts hold what is true for all
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from watcher import model
 from watcher.backoff import Backoff, Jitter
+from watcher.dataclass import dataclass
 
 # Short, in seconds, so that people are notified soon after Slack or the broker is back.
 _BACKOFF = Backoff(first=1.0, longest=15.0, jitter=Jitter(least=0.5, most=1.0))

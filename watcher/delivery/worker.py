@@ -41,7 +41,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -49,6 +49,7 @@ import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
+from watcher.dataclass import dataclass
 from watcher.delivery import notifications
 from watcher.delivery.receiver_health import FailedDelivery, Fallback, ReceiverHealth
 from watcher.delivery.unexpected import UnexpectedErrors

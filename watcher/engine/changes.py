@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.indexes import Firing
 
 Note = tuple[str, bool]  # the text, and whether people must notice it

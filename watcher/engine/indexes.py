@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import InventoryEntry
 
 Firing = tuple[datetime, str, str]  # since when, subject, rule

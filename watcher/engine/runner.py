@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import count
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import (
     IllegalCommand,

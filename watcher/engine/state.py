@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 from watcher.engine.indexes import (
     AlertIndex,
     BackfillState,

@@ -7,11 +7,11 @@ events and times give the same effects, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine import alerts, clock_steps, commands, details, dry_run
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext

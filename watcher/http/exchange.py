@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -19,6 +18,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.http.redaction import Redactor, secrets_in
 
 MEGABYTE = 1_000_000

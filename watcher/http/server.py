@@ -13,7 +13,6 @@ import resource
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from aiohttp import http_exceptions, web
 from aiohttp.typedefs import Handler, Middleware
 
 from watcher import text
+from watcher.dataclass import dataclass
 from watcher.logs import LimitedLog, TracebackOnce
 
 _SHUTDOWN_SECONDS = 2.0  # for requests that are still being answered

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 
 MAX_ATTEMPTS = 2  # of work that a daemon died of
 

@@ -13,11 +13,12 @@ A poll that changed nothing is not in the journal: between two records a source 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 
 V = TypeVar("V")
 Fields = Mapping[str, model.Scalar]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 import msgspec
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
 from watcher.ledger import spans
 from watcher.ledger.history import CircuitHistory, History, Reading

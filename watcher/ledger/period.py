@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from watcher.dataclass import dataclass
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # of times that have a day before and after in every zone
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")

@@ -11,7 +11,6 @@ circuit is out of service. What is still bad inside announced works is planned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, zip_longest
@@ -19,6 +18,7 @@ from itertools import groupby, zip_longest
 import msgspec
 
 from watcher import engine
+from watcher.dataclass import dataclass
 from watcher.engine.rules import intervals, reservation
 from watcher.ledger import spans
 from watcher.ledger.history import CircuitHistory, Fields, Reading

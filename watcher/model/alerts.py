@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watcher.model.subjects import Scalar, quickly_made
+from watcher.dataclass import dataclass
+from watcher.model.subjects import Scalar
 
 
 class Severity(StrEnum):
@@ -32,7 +33,6 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What a threshold's value is of: the direction that counts, and how much of the window.
@@ -47,7 +47,6 @@ class Measured:
     held: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One rule on one subject.
@@ -82,7 +81,6 @@ class Alert:
         return self.rule, self.subject
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentAlert:
     """An alert as readers see it; it stays with its incident when the alert itself moves on.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from watcher.dataclass import dataclass
 from watcher.model.alerts import Alert, IncidentAlert
 from watcher.model.incidents import Entry, Incident
 from watcher.model.oncall import Calendar

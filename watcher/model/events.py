@@ -6,9 +6,9 @@ replay` can feed it again. The time of observation is the `now` that accompanies
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from watcher.dataclass import dataclass
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.incidents import Fallback
 from watcher.model.oncall import Calendar

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from watcher.dataclass import dataclass
 from watcher.model.alerts import IncidentAlert, Severity
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.errors import FailureReason
 from watcher.model.remedies import Remedy
 from watcher.model.silences import Suppression
-from watcher.model.subjects import FaultDomain, Scalar, Subject, quickly_made
+from watcher.model.subjects import FaultDomain, Scalar, Subject
 from watcher.model.tickets import Ticket
 from watcher.model.works import Planned
 
@@ -117,7 +118,6 @@ class Turn:
     at: datetime
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """The alerts that people are notified of together: one Slack thread, one MQTT document.
@@ -223,7 +223,6 @@ class Incident:
         return WORKS in self.flags
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One numbered entry of an incident's timeline, append-only.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from watcher.dataclass import dataclass
 from watcher.model.subjects import id_of
 
 

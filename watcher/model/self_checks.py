@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from watcher.dataclass import dataclass
 from watcher.model.durations import format_duration
 from watcher.model.formatting import format_time
 

@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
-from functools import update_wrapper
-from typing import Any, TypeVar
+
+from watcher.dataclass import dataclass
 
 Scalar = str | float | int | bool | None
 
 UNKNOWN = "unknown"
-
-Noun = TypeVar("Noun")
-
-_INDENT = "\n    "
-
-
-def quickly_made(noun: type[Noun]) -> type[Noun]:
-    """Make a frozen dataclass with slots, all keywords, in a third of the time.
-
-    Its own __init__ sets each field through object.__setattr__, because it is frozen. This one
-    sets them while the new object is of a twin class, with the same slots, that is not frozen.
-    """
-    twin = type(noun.__name__, (), {"__slots__": noun.__slots__})  # type: ignore[attr-defined] # slots=True
-    names: dict[str, Any] = {"noun": noun, "twin": twin, "become": object.__setattr__}
-    parameters, sets = [], []
-    for part in fields(noun):  # type: ignore[arg-type] # it is a dataclass
-        parameter = value = part.name
-        if part.default_factory is not MISSING:
-            names[f"make_{part.name}"] = part.default_factory
-            names["unset"] = MISSING
-            parameter = f"{part.name}=unset"
-            value = f"make_{part.name}() if {part.name} is unset else {part.name}"
-        elif part.default is not MISSING:
-            names[f"default_{part.name}"] = part.default
-            parameter = f"{part.name}=default_{part.name}"
-        parameters.append(parameter)
-        sets.append(f"self.{part.name} = {value}")
-    body = ["become(self, '__class__', twin)", *sets, "self.__class__ = noun"]
-    source = f"def __init__(self, *, {', '.join(parameters)}):{_INDENT}{_INDENT.join(body)}"
-    exec(source, names)  # noqa: S102 -- as dataclasses make theirs
-    made = update_wrapper(names["__init__"], noun.__init__)
-    type.__setattr__(noun, "__init__", made)
-    return noun
 
 
 def source_of(key: str) -> str:
@@ -141,7 +108,6 @@ class ReportedOutage:
     seen: bool = False
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One thing watched, as it was last seen.
@@ -188,7 +154,6 @@ class Sample:
     value: float
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
     """How well a source can be seen; `failing_since` is the first failure after a success.
@@ -208,7 +173,6 @@ class SourceHealth:
     stepped_at: datetime | None = None  # when the machine's clock was set last
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One subject as one poll saw it, translated from its vendor's terms."""

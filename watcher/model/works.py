@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from watcher.dataclass import dataclass
 
 _UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from yarl import URL
 
 from watcher import model
 from watcher.clock import Clock, Wakeup
+from watcher.dataclass import dataclass
 from watcher.http.exchange import exchange
 from watcher.oncall.rota import Rota
 from watcher.oncall.schedules import Schedules

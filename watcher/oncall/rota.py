@@ -9,11 +9,13 @@ its first time (RFC 5545, 3.3.5).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from watcher import model
+from watcher.dataclass import dataclass
 
 _DAY = timedelta(days=1)
 _WEEK = 7
@@ -38,8 +40,7 @@ class Person:
         return f"<!subteam^{self.slack}>" if self.slack.startswith("S") else f"<@{self.slack}>"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Handover:
+class Handover(NamedTuple):
     """A time of the week at which the next person takes over; Monday is 0."""
 
     weekday: int

@@ -9,11 +9,11 @@ times are UTC, which the packet says once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.model import format_date_time
 from watcher.operations import explain
 from watcher.operations.links import NOWHERE, Addresses

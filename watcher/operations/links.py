@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from watcher import model
+from watcher.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

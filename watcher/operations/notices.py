@@ -6,13 +6,13 @@ Law: a message is taken whole, kept aside with a reason, or refused for now; nev
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.operations.commands import CommandService
 from watcher.text import clean
 from watcher.works.inbound import READ, REJECTED, Count, inbox_key

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.model import Matcher, Silence, SilencePreview, SilenceUntil
 
 LONGEST = timedelta(days=7)  # the default of [silences] longest

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 from watcher.metrics import Metrics
 from watcher.oncall.rota import OnCall
 from watcher.operations.silences import describe_end

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.operations import works
 
 

@@ -7,12 +7,12 @@ these ports; what a verb does is described here, and how there.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from watcher import model
+from watcher.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ Every verb that asks a vendor raises TemporaryError or PermanentError.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.ports.store import ReportFiles
 
 

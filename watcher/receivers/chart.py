@@ -9,12 +9,13 @@ import io
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from watcher import model
+from watcher.dataclass import dataclass
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

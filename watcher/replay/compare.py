@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.replay.replay import ReplayedIncident
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from watcher import engine, model, ports
+from watcher.dataclass import dataclass
 from watcher.engine.rules import intervals
 
 # A poll that decides about a due `for` comes at once, but may take this long with its retries.

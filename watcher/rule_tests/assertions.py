@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.rule_tests.load import LoadedTest
 from watcher.ruleset.problems import Place

@@ -6,10 +6,11 @@ All problems of all files are reported at once, with those of the rules among th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from watcher import engine, model, ruleset
+from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.ruleset import yaml_document
 from watcher.ruleset.problems import Place, Problems, suggest

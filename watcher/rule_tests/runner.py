@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.rule_tests.assertions import Failure, check, find_incident
 from watcher.rule_tests.load import LoadedTest, load

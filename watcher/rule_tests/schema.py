@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, mode
 
 from watcher import model
 from watcher.config_types import Duration, Span
+from watcher.dataclass import dataclass
 from watcher.ruleset.schema_types import Part, Words
 from watcher.vendors.catalog import Kind
 

@@ -6,10 +6,11 @@ Snapshots go through the sources' own differ, so that the engine gets what it ge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.rule_tests.load import LoadedTest
 from watcher.rule_tests.schema import Mark, Series

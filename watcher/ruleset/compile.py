@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.ruleset import cel, schema, templates
 from watcher.ruleset.inventory import connection_problem
 from watcher.ruleset.problems import Problems, suggest

@@ -7,9 +7,9 @@ later one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.ruleset import cel, schema
 from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document

@@ -5,10 +5,11 @@ Reading goes on after a problem, so that a person sees all of them at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from watcher.config_words import suggest
+from watcher.dataclass import dataclass
 
 __all__ = ["Place", "Problems", "shown", "suggest"]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from watcher.dataclass import dataclass
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.text_places import find_last
 

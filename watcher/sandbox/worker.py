@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.text import clean
 
 _MOST_PROBLEM = 4_000  # bytes kept of what a worker writes to stderr

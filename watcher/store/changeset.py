@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from watcher import model
+from watcher.dataclass import dataclass
 
 
 @dataclass(slots=True, kw_only=True)

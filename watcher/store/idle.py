@@ -8,9 +8,9 @@ shared database each of them is made: another daemon may have written.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from datetime import datetime
 
+from watcher.dataclass import dataclass
 from watcher.store.database import Database
 
 MOST_SPARED = 9  # looks in a row: a stranger's row in the file is found with the next one

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,6 +17,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, select, tuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 from watcher.store import codec, tables
 from watcher.store.commits import live, read_samples
 from watcher.store.database import Database

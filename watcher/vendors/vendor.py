@@ -7,11 +7,12 @@ read them there, so that a new vendor is a folder and a line in the catalogue.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 from watcher.vendors import settings
 from watcher.vendors.http.account import VendorAccount
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 from aiohttp import web
 
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.ledger.document import CircuitDocument, LedgerDocument
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.web import middleware

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.operations import silences, status
 
 MOST_INCIDENTS = 42  # what a wall shows; the rest is counted

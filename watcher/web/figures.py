@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, pairwise
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 
 WIDTH, HEIGHT = 1000, 200
 _MOST_LINES = 4  # directions of one metric

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +12,7 @@ from aiohttp import hdrs, web
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.operations import documents, works
 from watcher.operations.works import WorkState

@@ -10,10 +10,10 @@ event's, makes its id.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.text import clean
 
 UNKNOWN_MAIL = 4  # exit code of one that knows no form that a mail could be in

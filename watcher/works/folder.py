@@ -12,13 +12,13 @@ import asyncio
 import os
 import stat
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.text import clean
 from watcher.works.entries import UnreadError
 from watcher.works.inbound import TRIES, Inbound

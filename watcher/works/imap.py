@@ -14,10 +14,10 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import date
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.text import clean
 from watcher.works import imap_syntax as syntax
 from watcher.works.imap_syntax import Line

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.http.exchange import exchange, parse_object
 
 PATH = "api/circuits/circuits/"

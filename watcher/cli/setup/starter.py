@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+
+from watcher.dataclass import dataclass
 
 VENDORS = {
     "vyvx": "Lumen Vyvx video reservations",

@@ -6,10 +6,11 @@ The package's docstring explains how each outage is reported exactly once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine import conditions, details
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext

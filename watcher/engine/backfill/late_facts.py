@@ -9,10 +9,10 @@ very many, the rest stand on one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import suppression

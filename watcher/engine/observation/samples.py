@@ -12,10 +12,11 @@ arrive after a gap, too old to say anything of now.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import Inventory, InventoryEntry
 from watcher.engine.rules.works import circuit_key, circuits_of
 

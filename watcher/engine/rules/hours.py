@@ -7,8 +7,9 @@ the clock alone, so nothing has to be seen, and nothing is recovered, for hours 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from watcher.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules import thresholds as windows
 from watcher.engine.rules.rule import (
     Blind,

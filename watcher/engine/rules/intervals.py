@@ -7,11 +7,12 @@ between two alarms the subject was in its good state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import SourceTraits, Transition
 
 

@@ -7,12 +7,13 @@ engine knows no parser, no file and no library.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
 from watcher.engine.rules.hours import Hours
 from watcher.oncall.rota import Rota

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import InventoryEntry, SourceTraits, WorksPolicy
 from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 

@@ -7,10 +7,11 @@ booking. A digest says everything that is known, and so it marks all of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.context import StepContext
 from watcher.engine.rules.works import circuit_key
 from watcher.engine.works import wording

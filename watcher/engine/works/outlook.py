@@ -7,10 +7,11 @@ their subjects is the same: a circuit that two works name loses nothing twice.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, tzinfo
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.engine.context import StepContext
 from watcher.engine.rules import reservation, works
 from watcher.model import Work, WorkImpact, WorkWindow

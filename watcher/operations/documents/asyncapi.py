@@ -8,11 +8,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from watcher.dataclass import dataclass
 from watcher.operations.documents.json_schema import PUBLISHED
 
 CONTRACT_VERSION = "1.0.0"  # of topics and documents: keys may be added, none renamed or removed

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 
 SPEC_VERSION = "1.0"
 

@@ -12,11 +12,12 @@ ones of that size for a day.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from watcher import model
+from watcher.dataclass import dataclass
 
 MOST_TRIES = 3  # during which the connection was lost
 SMALL = 65_536  # bytes: most brokers take that

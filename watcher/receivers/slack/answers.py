@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.http.headers import parse_retry_after
 from watcher.receivers.slack.refusals import GONE, GoneError, RefusedError

@@ -11,9 +11,9 @@ import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from watcher import model, ports
+from watcher.dataclass import dataclass
 from watcher.receivers import chart
 from watcher.receivers.slack import notification, refusals
 from watcher.receivers.slack.blocks import escape, section

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.receivers.slack import announcement, blocks, notification, triage
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.interactive.buttons import incident_actions

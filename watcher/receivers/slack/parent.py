@@ -13,11 +13,12 @@ thread that has not got its last reply yet; `gone`, the deleted message that not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.slack import blocks, notification, refusals, thread
 from watcher.receivers.slack.message import SlackMessage, render_parent

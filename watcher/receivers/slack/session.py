@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.receivers.slack.api import POST, SHARE, SlackApi
 from watcher.receivers.slack.refusals import GoneError
 

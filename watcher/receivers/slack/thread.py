@@ -6,10 +6,10 @@ Pure. An entry that is posted long after it happened shows both times, and why i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.message import SlackMessage

@@ -8,9 +8,10 @@ as in `"off" + suffix == state`, is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from watcher.dataclass import dataclass
 from watcher.ruleset.cel.tree import Kind, Node
 
 MAPS = frozenset({"labels", "previous"})  # names whose members are read by their own names

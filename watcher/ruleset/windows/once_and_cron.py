@@ -10,7 +10,6 @@ itself would begin after the jump in spring, and never get past the repeated hou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # no types
 
+from watcher.dataclass import dataclass
 from watcher.ruleset.windows import weekly
 
 _DAY = timedelta(days=1)

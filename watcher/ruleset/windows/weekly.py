@@ -9,12 +9,12 @@ at the first of two equal times and closes at the second.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from watcher import engine
+from watcher.dataclass import dataclass
 from watcher.ruleset import schema_types
 from watcher.ruleset.windows import schema
 

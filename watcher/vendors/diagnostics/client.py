@@ -22,11 +22,12 @@ Alone:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from watcher import model, ports, text
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.vendors.diagnostics import settings
 from watcher.vendors.diagnostics.preview import PdfPreviewer

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.sandbox.worker import run
 
 MAX_OUTPUT = 8_000_000  # bytes of the worker's answer

@@ -12,10 +12,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.model.diagnoses import Outcome, outcome
 
 MAX_LINES = 20  # of findings, and again of actions

@@ -27,12 +27,12 @@ Alone:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.vendors.evpl import samples
 from watcher.vendors.http.api import VendorApi

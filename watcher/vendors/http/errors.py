@@ -7,13 +7,13 @@ Sources: the Lumen and Orange documents, and Orange's published catalogue of gat
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.http.headers import parse_http_date, parse_retry_after
 

@@ -27,7 +27,6 @@ Alone:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -37,6 +36,7 @@ import stamina
 import structlog
 
 from watcher import model
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.http.api import VendorApi

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from watcher import text as texts
+from watcher.dataclass import dataclass
 
 MOST = 50  # offers, and again near matches, that are read
 _MAX_ENTRIES = 2_000

@@ -15,7 +15,6 @@ Alone:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -24,6 +23,7 @@ import msgspec
 import structlog
 
 from watcher import model, text
+from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.http.headers import parse_http_date
 from watcher.vendors.http.account import CallPriority

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.ledger.ledger import CircuitLedger, Ledger
 
 PATIENCE_SECONDS = 2.0

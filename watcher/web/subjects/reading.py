@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
 
 from watcher import engine, model, ports
 from watcher.clock import Clock
+from watcher.dataclass import dataclass
 from watcher.web import middleware
 from watcher.web.announced import AnnouncedWorks
 from watcher.web.subjects import services

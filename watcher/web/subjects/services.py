@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from urllib.parse import urlencode
 
 from watcher import engine, model
+from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
 from watcher.ledger.states import Condition, evaluate
 from watcher.model import Phase

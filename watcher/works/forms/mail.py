@@ -8,11 +8,11 @@ from __future__ import annotations
 import email
 import email.policy
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.utils import parseaddr, parsedate_to_datetime
 
+from watcher.dataclass import dataclass
 from watcher.text import clean
 from watcher.works.entries import NoticeError
 

@@ -13,10 +13,11 @@ client that takes over the session, and so may the others have been: it acquits 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from watcher import model
 from watcher.backoff import Backoff
+from watcher.dataclass import dataclass
 
 TRIES = 3
 STEADY_SECONDS = 30.0  # a connection that lasted this long was lost for no message before

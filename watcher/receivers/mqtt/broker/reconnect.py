@@ -6,11 +6,12 @@ connections that end soon after another are a broker that restarts or dislikes a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import msgspec
 
 from watcher.backoff import Backoff, Jitter
+from watcher.dataclass import dataclass
 
 BACKOFF = Backoff(first=1.0, longest=30.0, jitter=Jitter(0.5, 1.0))  # seconds
 STEADY_SECONDS = 30.0  # a connection that lasted this long resets the count of failures

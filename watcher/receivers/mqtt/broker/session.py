@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
 from watcher import model
 from watcher.clock import Clock, token
+from watcher.dataclass import dataclass
 from watcher.operations import documents
 from watcher.receivers.mqtt import topics
 from watcher.receivers.mqtt.broker import errors, reconnect

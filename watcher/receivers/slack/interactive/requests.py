@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from watcher.dataclass import dataclass
 from watcher.receivers.slack import blocks
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.message import SlackMessage
