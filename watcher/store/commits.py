@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
@@ -105,27 +105,23 @@ class CommitLog:
 class Inbox:
     """The commands that wait for the one writer. Implements ports.Inbox."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, looks: IdleLooks) -> None:
         self._database = database
-        self._looks = IdleLooks(database)
+        self._looks = looks
 
     async def read(self, limit: int = 100) -> list[ports.Envelope]:
         """Return up to `limit` commands, leaving those of a kind that this version does not know.
 
         A newer version has put them in, and will step them.
         """
-        if self._looks.spare("inbox"):
+        if await self._looks.spare(what := ("inbox",)):
             return []
         table, writes = tables.inbox, self._database.writes
-        query = (
-            select(table)
-            .where(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
-            .order_by(table.c.number)
-            .limit(limit)
-        )
+        waits = and_(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
+        query = select(table).where(waits).order_by(table.c.number).limit(limit)
         rows = await self._database.run_reading(lambda connection: connection.execute(query).all())
         if not rows:
-            self._looks.found_nothing("inbox", writes=writes)
+            self._looks.found_nothing(what, writes=writes, may_be=lambda _: exists().where(waits))
         return [
             ports.Envelope(
                 number=row.number,

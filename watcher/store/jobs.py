@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
@@ -24,15 +24,15 @@ _HOUR = timedelta(hours=1)
 class JobQueue:
     """Jobs, diagnostics runs and report files. Implements ports.JobQueue."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, looks: IdleLooks) -> None:
         self._database = database
-        self._looks = IdleLooks(database)
+        self._looks = looks
 
     async def claim(
         self, *, kind: str, now: datetime, lease: timedelta, limit: int
     ) -> list[ports.Job]:
         """Claim the jobs that have been due the longest."""
-        if self._looks.spare(kind, now):
+        if await self._looks.spare(what := ("jobs", kind), now):
             return []
         jobs, dialect = tables.jobs, self._database.dialect
         token, stepped, writes = new_claim(), self._database.stepped, self._database.writes
@@ -60,9 +60,16 @@ class JobQueue:
                     )
                 )
             else:
-                later = next_claimable(jobs.c.due, jobs.c.lease_until, jobs.c.kind == kind)
-                until = await connection.scalar(later)
-                self._looks.found_nothing(kind, writes=writes, until=until)
+                of_kind, until = jobs.c.kind == kind, None
+                if not dialect.shared:
+                    later = next_claimable(jobs.c.due, jobs.c.lease_until, of_kind)
+                    until = await connection.scalar(later)
+                self._looks.found_nothing(
+                    what,
+                    writes=writes,
+                    may_be=lambda now: exists().where(of_kind, jobs.c.due <= now),
+                    until=until,
+                )
         return [
             ports.Job(
                 kind=row.kind,

@@ -12,26 +12,29 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model
 from watcher.clock import Clock
 from watcher.store import tables
 from watcher.store.database import Database
+from watcher.store.idle import IdleLooks
 
 LEASE = timedelta(seconds=6)
 RENEW_SECONDS = 2.0  # how often a daemon renews its presence
 _FOREVER = timedelta(days=36_500)
 INGEST = "ingest"  # the lease of the one that leads
+_LEASE = ("lease", INGEST)  # as what a standby looks for
 
 
 class Leadership:
     """This daemon's presence, and the lease of the leader."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, looks: IdleLooks) -> None:
         self._database = database
         self._clock = clock
+        self._looks = looks
         self._joined = False
 
     @property
@@ -46,9 +49,11 @@ class Leadership:
         on `renew` is due. Raises PermanentError where the database is for one daemon and another
         has it, and when this one was evicted.
         """
+        if await self._looks.spare(_LEASE):
+            return None
         exclusive = self._database.dialect.lock(owner)
-        lease = tables.lease
-        async with self._database.write() as connection:
+        lease, writes = tables.lease, self._database.writes
+        async with self._database.write(claims=True) as connection:
             if not self._joined:
                 await self._join(connection, owner)
             if exclusive:
@@ -66,6 +71,7 @@ class Leadership:
                     {"name": INGEST, "owner": "", "token": 0, "taken_at": self._clock.now()},
                 )
             elif held.session in present - {self._database.session}:
+                self._looks.found_nothing(_LEASE, writes=writes, may_be=self._may_be_free)
                 return None
             # Another daemon that read the same token and was faster has changed it.
             token: int | None = await connection.scalar(
@@ -87,7 +93,7 @@ class Leadership:
         Raises PermanentError when it was evicted: it must end and start again.
         """
         daemons = tables.daemons
-        async with self._database.write() as connection:
+        async with self._database.write(claims=True) as connection:
             renewed = await connection.execute(
                 update(daemons)
                 .where(daemons.c.session == self._database.session)
@@ -95,8 +101,10 @@ class Leadership:
             )
             if renewed.rowcount == 0:
                 raise _evicted()
-        async with self._database.write() as connection:
-            await self._evict_expired(connection)
+            expired = await connection.scalar(select(func.count()).where(self._has_expired()))
+        if expired:  # once it is renewed: an eviction may wait for locks
+            async with self._database.write() as connection:
+                await self._evict_expired(connection)
 
     async def keep_renewing(self) -> None:
         """Renew until cancelled, where the database is shared.
@@ -146,7 +154,7 @@ class Leadership:
     async def _evict_expired(self, connection: AsyncConnection) -> None:
         """Evict daemons that have not renewed in time, and free their claims."""
         daemons, dialect = tables.daemons, self._database.dialect
-        expired = daemons.c.until <= dialect.moment(self._clock.now())
+        expired = self._has_expired()
         for session in (await connection.scalars(select(daemons.c.session).where(expired))).all():
             await dialect.disconnect(
                 connection, session
@@ -154,6 +162,18 @@ class Leadership:
         evicted = await connection.execute(delete(daemons).where(expired))
         if evicted.rowcount:
             await _free_claims(connection)
+
+    def _has_expired(self) -> ColumnElement[bool]:
+        return tables.daemons.c.until <= self._database.dialect.moment(self._clock.now())
+
+    def _may_be_free(self, now: datetime) -> ColumnElement[bool]:
+        """Whether the one that leads has left, or has not renewed in time."""
+        lease, daemons = tables.lease, tables.daemons
+        return ~exists().where(
+            lease.c.name == INGEST,
+            daemons.c.session == lease.c.session,
+            daemons.c.until > self._database.dialect.moment(now),
+        )
 
     def _until(self) -> ColumnElement[datetime]:
         ahead = LEASE if self.shared else _FOREVER

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, exists, insert, select, tuple_, update
 
 from watcher import model, ports
 from watcher.store import codec, tables
@@ -23,9 +23,9 @@ from watcher.store.idle import IdleLooks
 class Outbox:
     """Claims pending deliveries and keeps their receipts. Implements ports.Outbox."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, looks: IdleLooks) -> None:
         self._database = database
-        self._looks = IdleLooks(database)
+        self._looks = looks
 
     async def is_pending(self, receiver: str) -> bool:
         """Return whether a delivery to a receiver is pending, due or not."""
@@ -42,7 +42,7 @@ class Outbox:
         Receipts that only asked to be called again come after those that lag, the longest due
         first.
         """
-        if self._looks.spare(what := tuple(receivers), now):
+        if await self._looks.spare(what := ("receipts", *receivers), now):
             return []
         table, dialect = tables.receipts, self._database.dialect
         token, stepped, writes = new_claim(), self._database.stepped, self._database.writes
@@ -78,12 +78,20 @@ class Outbox:
                     )
                 )
                 return rows, None
-            later = next_claimable(table.c.due, table.c.lease_until, theirs)
+            if dialect.shared:
+                return rows, None
+            is_pending = table.c.due >= tables.EPOCH  # those that are not stay out of the index
+            later = next_claimable(table.c.due, table.c.lease_until, theirs, is_pending)
             return rows, connection.scalar(later)
 
         rows, until = await self._database.run_writing(claim, claims=True)
         if not rows:
-            self._looks.found_nothing(what, writes=writes, until=until)
+            self._looks.found_nothing(
+                what,
+                writes=writes,
+                may_be=lambda now: exists().where(theirs, table.c.due <= now),
+                until=until,
+            )
         return [
             ports.PendingDelivery(
                 receipt=codec.RECEIPT.decode(row.data), token=token, owed_since=row.owed_since

@@ -16,6 +16,7 @@ from watcher.store.commits import CommitLog, Inbox
 from watcher.store.counters import CallCounter, MailLog, SelfCheckLog, UnservedAddresses
 from watcher.store.database import Database, Dialect
 from watcher.store.dialects import sqlite, sqlite_backup
+from watcher.store.idle import IdleLooks
 from watcher.store.jobs import JobQueue
 from watcher.store.journal import Journal, Retention
 from watcher.store.leadership import Leadership
@@ -32,13 +33,14 @@ class Store:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
-        self.leadership = Leadership(database, clock)
+        looks = IdleLooks(database, clock)
+        self.leadership = Leadership(database, clock, looks)
         self.commits = CommitLog(database)
-        self.inbox = Inbox(database)
+        self.inbox = Inbox(database, looks)
         self.journal = Journal(database)
         self.retention = Retention(database)
-        self.outbox = Outbox(database)
-        self.jobs = JobQueue(database)
+        self.outbox = Outbox(database, looks)
+        self.jobs = JobQueue(database, looks)
         self.call_counter = CallCounter(database)
         self.unserved_addresses = UnservedAddresses(database)
         self.mail_log = MailLog(database)
