@@ -22,8 +22,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from watcher import engine, ruleset
 from watcher.http import exchange
 from watcher.vendors import poller
-from watcher.vendors.vyvx.client import Service, parse_statuses
 from watcher.vendors.vyvx.source import VyvxSource
+from watcher.vendors.vyvx.statuses import Service, StatusReader
 
 SERVICES, ROUNDS = int(sys.argv[1]), int(sys.argv[2])
 STATES = ("online", "online", "online", "impaired", "degraded", "offline")
@@ -52,12 +52,13 @@ LIMIT = msgspec.json.Decoder(Root)
 
 
 def body(changed: int) -> bytes:
-    """Write a status reply whose last services differ from `body(0)`: no comparison ends early."""
+    """Write a status reply of which so many services, spread over all, differ from `body(0)`."""
     services = {
         str(1_000_000 + n): {"state": STATES[n % 6], "ingress_state": STATES[n // 6 % 6]}
         for n in range(SERVICES)
     }
-    for service in list(services.values())[SERVICES - changed :]:
+    every = SERVICES // changed if changed else SERVICES + 1
+    for service in list(services.values())[every - 1 :: every]:
         service["state"] = "unknown"
     return msgspec.json.encode({"data": {"services": services, "time": "2026-03-01T12:00:00.000Z"}})
 
@@ -79,6 +80,7 @@ class Watched:
 
     def __init__(self, rules: engine.Ruleset) -> None:
         self._feed = VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # sends nothing
+        self._reader = StatusReader()
         self._differ = poller.Differ("vyvx")
         self._state = engine.restore(rules)
         self._now = START
@@ -88,7 +90,7 @@ class Watched:
             place="GET bench", status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body
         )
         self._now += timedelta(seconds=60)
-        polled = self._differ.compare(self._feed.snapshot(parse_statuses(reply)))
+        polled = self._differ.compare(self._feed.snapshot(self._reader.read(reply)))
         return engine.step(self._state, polled, self._now)
 
 

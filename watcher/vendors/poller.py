@@ -19,8 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import compress
-from operator import eq, ne
+from operator import eq
 from typing import Any
 
 import structlog
@@ -254,8 +253,11 @@ def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[st
 
     Vendors list what they list in one order, poll after poll: then no id has to be looked up.
     """
+    if before is now:
+        return []
     if len(before) == len(now) and all(map(eq, before, now)):
-        return list(compress(now, map(ne, before.values(), now.values())))
+        pairs = zip(now, before.values(), now.values(), strict=True)
+        return [i for i, old, new in pairs if old is not new and old != new]
     return [i for i, reading in now.items() if i not in before or before[i] != reading]
 
 

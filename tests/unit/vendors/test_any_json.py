@@ -13,7 +13,8 @@ from watcher import model
 from watcher.http import exchange
 from watcher.vendors.evpl.client import join_pages, parse_page
 from watcher.vendors.http import errors
-from watcher.vendors.vyvx.client import _FIRST, parse_details, parse_history, parse_statuses
+from watcher.vendors.vyvx.client import _FIRST, parse_details, parse_history
+from watcher.vendors.vyvx.statuses import StatusReader
 
 WORDS = (  # noqa: SIM905 - one word a line would fill a page
     "data services state ingress_state time timestamp name po_number notes origins destinations"
@@ -49,7 +50,7 @@ def reply(body: bytes, status: int = 200) -> exchange.Reply:
 
 
 READERS = {
-    "statuses": parse_statuses,
+    "statuses": lambda text: StatusReader().read(text),
     "details": lambda text: parse_details(text, "1"),
     "history": lambda text: parse_history(text, "1"),
     "page": lambda text: join_pages([parse_page(text)[0]]),

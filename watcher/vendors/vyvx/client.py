@@ -16,61 +16,24 @@ Alone:
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-import msgspec
 import structlog
 
-from watcher import model, text
-from watcher.dataclass import dataclass
+from watcher import model, off_loop, text
 from watcher.http import exchange
-from watcher.http.headers import parse_http_date
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import read_paging
-from watcher.vendors.http.times import parse_time, parse_vendor_time
+from watcher.vendors.http.times import parse_time
+from watcher.vendors.vyvx.statuses import Service, Statuses, StatusReader
 
 # One status of 100,000 reservations is 6 MB; give the Api this cap.
 STATUS_CAP = 50 * exchange.MEGABYTE
 
-LONGEST_ID = 100
-
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
-
-
-class Service(msgspec.Struct, frozen=True, gc=False):
-    """The health of one reservation: `online impaired degraded offline unknown`, as sent.
-
-    `ingress_state` is Lumen's estimate of the signal that reaches its network.
-    """
-
-    state: str | None
-    ingress_state: str | None = None
-
-
-class _Data(msgspec.Struct, gc=False):
-    services: dict[_Id, Service]
-    time: Any = None
-    timestamp: Any = None
-
-
-class _Status(msgspec.Struct, gc=False):
-    data: _Data
-    time: Any = None
-    timestamp: Any = None
-
-
-_STATUS = msgspec.json.Decoder(_Status)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statuses:
-    """A status reply; `unreadable` are the ids of malformed entries."""
-
-    services: dict[str, Service]
-    unreadable: tuple[str, ...] = ()
-    time: datetime | None = None
+# From this many bytes on a status is read beside the event loop.
+LONG = 200_000
 
 
 class VyvxClient:
@@ -82,15 +45,19 @@ class VyvxClient:
 
     def __init__(self, api: VendorApi) -> None:
         self._api = api
+        self._reader = StatusReader()
 
     async def statuses(self) -> Statuses:
         """`GET /customer/service/_active/status`: every active reservation."""
-        return parse_statuses(await self._api.get("/customer/service/_active/status"))
+        reply = await self._api.get("/customer/service/_active/status")
+        if len(reply.body) < LONG:
+            return self._reader.read(reply)
+        return await off_loop.run(lambda: self._reader.read(reply))
 
     async def status(self, service: str) -> Service:
         """`GET /customer/service/{id}/status`: one reservation."""
         reply = await self._api.get(f"{_path(service)}/status", priority=CallPriority.LOOKUP)
-        services = parse_statuses(reply).services
+        services = StatusReader().read(reply).services
         if service not in services and len(services) != 1:
             raise model.TemporaryError(f"{reply.place} answered without service {service}")
         return services[service] if service in services else next(iter(services.values()))
@@ -109,56 +76,6 @@ class VyvxClient:
             f"{_path(service)}/history", query=query, priority=CallPriority.BACKGROUND
         )
         return parse_history(reply, service)
-
-
-def parse_statuses(reply: exchange.Reply) -> Statuses:
-    """Decode a status reply; a malformed entry costs only itself.
-
-    Raises TemporaryError when it is not an object with `data.services`, or no entry can be read.
-    """
-    # An id with an escape in it is hostile or broken; valid ids need none.
-    if b"\\" not in reply.body:
-        try:
-            status = _STATUS.decode(reply.body)
-        except exchange.MALFORMED:
-            pass  # the tolerant reading below says what is wrong
-        else:
-            return Statuses(
-                services=status.data.services,
-                time=parse_time(
-                    status.data.time, status.data.timestamp, status.time, status.timestamp
-                )
-                or parse_http_date(reply.headers.get("Date", "")),
-            )
-    return _parse_tolerantly(reply)
-
-
-def _parse_tolerantly(reply: exchange.Reply) -> Statuses:
-    root = exchange.parse_object(reply)
-    data = root.get("data")
-    entries = data.get("services") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(entries, dict):
-        raise model.TemporaryError(f"{reply.place} answered 200 without data.services")
-    services: dict[str, Service] = {}
-    unreadable = []
-    for service, entry in entries.items():
-        try:
-            reading = msgspec.convert(entry, Service)
-        except msgspec.ValidationError:
-            reading = None
-        if reading is not None and 0 < len(service) <= LONGEST_ID and service.isprintable():
-            services[service] = reading
-        else:
-            unreadable.append(text.clean(service))
-    if unreadable and not services:
-        raise model.TemporaryError(
-            f"{reply.place} answered 200, but none of its {len(unreadable)} services can be read"
-        )
-    return Statuses(
-        services=services,
-        unreadable=tuple(unreadable),
-        time=parse_vendor_time(root, reply),
-    )
 
 
 def _path(service: str) -> str:

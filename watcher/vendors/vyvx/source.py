@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from watcher import model, text
-from watcher.vendors.vyvx.client import Service, Statuses, VyvxClient
+from watcher.vendors.vyvx.client import VyvxClient
+from watcher.vendors.vyvx.statuses import Service, Statuses
 
 STATES = ("online", "impaired", "degraded", "offline")  # from good to bad
 MOST_UNKNOWN_STATES = 100  # remembered, so that each is logged once

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from watcher import model
-from watcher.vendors.vyvx.client import MOST_NOTES, STATUS_CAP, Service, Statuses, VyvxClient
+from watcher.vendors.vyvx.client import MOST_NOTES, STATUS_CAP, VyvxClient
+from watcher.vendors.vyvx.statuses import Service, Statuses
 
 NOW = datetime(2019, 1, 2, 15, 4, 5, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from watcher import model
 from watcher.vendors import poller
-from watcher.vendors.vyvx.client import Service, Statuses
 from watcher.vendors.vyvx.source import MOST_UNKNOWN_STATES, VyvxSource
+from watcher.vendors.vyvx.statuses import Service, Statuses
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
