@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from tests.year import faults
-from tests.year.plan import Circuit, Plan, Rule, Status
+from tests.year.draws.lines import draw_lines
+from tests.year.plan import Circuit, Fact, Plan, Rule, Status
 
 RULE = Rule(name="down", to=("offline",), hold=timedelta(seconds=20), keep=timedelta(minutes=1))
 # Clocks change, months and years end, and a February has one day more.
@@ -29,8 +30,10 @@ def draw(seed: int, days: float = 1.0) -> Plan:
     end = begin + timedelta(days=days)
     count = chance.randint(3, 8)
     circuits = tuple(Circuit(id=f"10{n:02}", name=f"Feed {n:02}") for n in range(count))
-    facts = [fact for circuit in circuits for fact in _changes(chance, circuit, begin, end - QUIET)]
-    facts.sort(key=lambda fact: (fact.at, fact.circuit))
+    statuses = [s for circuit in circuits for s in _changes(chance, circuit, begin, end - QUIET)]
+    statuses.sort(key=lambda fact: (fact.at, fact.circuit))
+    lines = draw_lines(seed, begin, end - QUIET)
+    facts: list[Fact] = sorted((*statuses, *lines.facts), key=lambda fact: fact.at)
     news = [fact.at for fact in facts]
     return Plan(
         seed=seed,
@@ -38,6 +41,9 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         end=end,
         rules=(RULE,),
         circuits=circuits,
+        thresholds=(lines.rule,),
+        lines=lines.lines,
+        settle=lines.settle,
         facts=tuple(facts),
         daemons=faults.daemons(seed),
         faults=faults.draw(seed, news, begin, end - QUIET),

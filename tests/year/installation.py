@@ -5,25 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from tests.year import slack, vendor
-from tests.year.plan import NOC, Plan
+from tests.year import slack
+from tests.year.peers import evpl, vyvx
+from tests.year.plan import NOC, Plan, Threshold
 from watcher import settings
 
 _CONFIG = """
 instance = "{instance}"
 rules = ["rules.yaml"]
-
-[accounts.vyvx]
-kind = "mpa"
-key_id = "key"
-secret = "simulated-secret"
-
-[sources.vyvx]
-kind = "vyvx"
-account = "vyvx"
-base_url = "https://{vendor}/vyvx/v1.0"
-interval = "{interval}"
-fast_interval = "{fast_interval}"
 
 [receivers.noc]
 kind = "slack"
@@ -46,6 +35,30 @@ listen = ""
 socket = "watcher.sock"
 """
 
+_VYVX = """
+[accounts.vyvx]
+kind = "mpa"
+key_id = "key"
+secret = "simulated-secret"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "https://{host}/vyvx/v1.0"
+interval = "{interval}"
+fast_interval = "{fast_interval}"
+"""
+
+_EVPL = """
+[sources.evpl]
+kind = "evpl"
+base_url = "https://{host}/api-monitoring-live/v1"
+operator_code = "OPERATOR"
+application_id = "APPLICATION"
+interval = "{interval}"
+settle = "{settle}"
+"""
+
 _RULE = """
   - name: {name}
     source: vyvx
@@ -56,17 +69,36 @@ _RULE = """
     title: "{{{{ name }}}} is {{{{ state }}}}"
 """
 
+_THRESHOLD = """
+  - name: {name}
+    source: evpl
+    threshold:
+      metric: utilization
+      above: {above}
+      clear: {clear}
+      consecutive: {consecutive}
+      {window}
+    keep_firing_for: {keep}
+    severity: critical
+    title: "{{{{ name }}}} is full: {{{{ direction }}}} {{{{ value }}}} {{{{ unit }}}}"
+"""
+
 
 def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Settings:
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
-    config = _CONFIG.format(
-        instance=instance,
-        vendor=vendor.HOST,
-        slack=slack.HOST,
-        channel=NOC,
-        interval=_span(plan.interval),
-        fast_interval=_span(plan.fast_interval),
-    )
+    config = _CONFIG.format(instance=instance, slack=slack.HOST, channel=NOC)
+    if plan.circuits:
+        config += _VYVX.format(
+            host=vyvx.HOST,
+            interval=_span(plan.interval),
+            fast_interval=_span(plan.fast_interval),
+        )
+    if plan.lines:
+        config += _EVPL.format(
+            host=evpl.HOST,
+            interval=_span(plan.line_interval),
+            settle=_span(plan.settle),
+        )
     (folder / "config.toml").write_text(config)
     rules = "".join(
         _RULE.format(
@@ -77,9 +109,24 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
             severity=rule.severity,
         )
         for rule in plan.rules
+        if plan.circuits
     )
+    if plan.lines:
+        rules += "".join(_threshold(rule) for rule in plan.thresholds)
     (folder / "rules.yaml").write_text(f"rules:{rules}")
     return settings.load(folder / "config.toml")
+
+
+def _threshold(rule: Threshold) -> str:
+    window = f"over: {_span(rule.over)}\n      aggregate: avg" if rule.over else ""
+    return _THRESHOLD.format(
+        name=rule.name,
+        above=rule.above,
+        clear=rule.clear,
+        consecutive=rule.consecutive,
+        window=window,
+        keep=_span(rule.keep),
+    )
 
 
 def _span(span: timedelta) -> str:

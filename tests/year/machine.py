@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import watcher.clock
-from tests.year import clock, database, installation, slack, vendor
+from tests.year import clock, database, installation, slack
 from tests.year.broker import Broker
 from tests.year.faults import Crash, Freeze, Stop
 from tests.year.loop import OWNER
 from tests.year.network import Session
+from tests.year.peers import evpl, vyvx
 from tests.year.world import World
 from watcher import model
 from watcher.daemon import app
@@ -31,7 +32,8 @@ class Installation:
         self.disk = database.Disk()
         self.broker = Broker(world)
         self.servers = {
-            vendor.HOST: vendor.Vyvx(world).serve,
+            vyvx.HOST: vyvx.Vyvx(world).serve,
+            evpl.HOST: evpl.Evpl(world).serve,
             slack.HOST: slack.Slack(world).serve,
         }
 

@@ -14,11 +14,12 @@ from yarl import URL
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a server sees; `arguments` are its form or its JSON object."""
+    """What a server sees; `arguments` are its form, its JSON object, or its bytes as `content`."""
 
     verb: str
     url: URL
     arguments: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -51,11 +52,16 @@ class Session:
     async def __aexit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    def request(self, verb: str, url: URL, *, data: Any = None, **_: Any) -> _Exchange:
+    def request(
+        self, verb: str, url: URL, *, headers: Mapping[str, str], data: Any = None, **_: Any
+    ) -> _Exchange:
         """Send a request to the server of its host."""
-        if isinstance(data, bytes):
+        if headers.get("Content-Type") == "application/octet-stream":
+            data = {"content": data}
+        elif isinstance(data, bytes):
             data = json.loads(data)
-        request = Request(verb=verb, url=url, arguments=dict(data or {}))
+        arguments = dict(data or {})
+        request = Request(verb=verb, url=url, arguments=arguments, headers=headers)
         return _Exchange(self._servers[url.host or ""], request)
 
 

@@ -7,12 +7,15 @@ Watcher and people. All times are true time, whatever a daemon's wall clock says
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from tests.year.faults import Fault
 
+Direction = Literal["in", "out"]
+QuirkKind = Literal["late", "missing", "filling", "corrected", "future"]
 NOC = "C00000NOC1"  # the channel of the receiver `noc`
 
 
@@ -45,17 +48,77 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A rule about the load of lines, in percent: over a window, or by each sample."""
+
+    name: str
+    above: float
+    clear: float
+    over: timedelta = timedelta()  # the mean of this window
+    consecutive: int = 1
+    keep: timedelta = timedelta()  # `keep_firing_for`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One EVPL line, measured in both directions every five minutes."""
+
+    id: str
+    lag: timedelta = timedelta(minutes=2)  # until a sample is published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A line's load in one direction from `at` on, give or take 2 %; 30 % at the beginning."""
+
+    at: datetime
+    line: str  # its id
+    direction: Direction
+    percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """What Orange does with a line's samples of `[at, until)`.
+
+    - `late`: publishes them at `until`, all at once
+    - `missing`: never publishes them
+    - `filling`: publishes each at a part of its value, and the whole five minutes later
+    - `corrected`: says 40 minutes later that each was `percent`
+    - `future`: publishes meanwhile, beside them, one of the day after that says `percent`
+    """
+
+    at: datetime
+    until: datetime
+    line: str
+    kind: QuirkKind
+    percent: float = 0.0
+
+
+Fact = Status | Load | Quirk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that happens, `facts` and `faults` in the order of `at`."""
 
     seed: int
     begin: datetime
     end: datetime
-    rules: tuple[Rule, ...]
-    circuits: tuple[Circuit, ...]
-    facts: tuple[Status, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    circuits: tuple[Circuit, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    lines: tuple[Line, ...] = ()
+    facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()
     daemons: int = 1  # on one database
     interval: timedelta = timedelta(seconds=60)
     fast_interval: timedelta = timedelta(seconds=10)
+    line_interval: timedelta = timedelta(minutes=15)
+    settle: timedelta = timedelta()  # how old a line's sample must be
     idle: timedelta = timedelta(seconds=1)  # how often a loop looks for work that woke nobody
+
+    @property
+    def statuses(self) -> Iterator[Status]:
+        """The states of circuits."""
+        return (fact for fact in self.facts if isinstance(fact, Status))

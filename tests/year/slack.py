@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from tests.year.faults import SlackFault
@@ -10,15 +12,17 @@ from tests.year.plan import NOC
 from tests.year.world import World
 
 HOST = "slack.invalid"
-_WRITES = {"chat.postMessage", "chat.update"}
+_SHARE = "files.completeUploadExternal"
+_WRITES = {"chat.postMessage", "chat.update", _SHARE}
 
 
 class Slack:
-    """The Web API, as far as a receiver without buttons and files uses it."""
+    """The Web API, as far as a receiver without buttons uses it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._messages: dict[str, dict[str, Any]] = {}
+        self._files = 0
 
     async def serve(self, request: Request) -> Answer:
         """Answer one call; it and the answer take a while to arrive."""
@@ -35,7 +39,7 @@ class Slack:
                 method=method,
                 ts=answer.get("ts", ""),
                 thread_ts=request.arguments.get("thread_ts", ""),
-                text=request.arguments["text"],
+                text=_text(method, request.arguments),
                 done=answer["ok"],
                 answered=not kind,
             )
@@ -50,6 +54,9 @@ class Slack:
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
+            "files.getUploadURLExternal": self._announce,
+            "upload": lambda _: {"ok": True},
+            _SHARE: self._share,
             "chat.getPermalink": lambda _: {"ok": True, "permalink": f"https://{HOST}/p"},
             "auth.test": lambda _: {"ok": True, "user": "watcher", "team": "noc"},
         }
@@ -77,6 +84,18 @@ class Slack:
         thread = [message for message in self._messages.values() if message.get("thread_ts") == ts]
         return {"ok": True, "messages": [self._messages[ts], *thread]}
 
+    def _announce(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._files += 1
+        name = f"F{self._files:04}"
+        return {"ok": True, "file_id": name, "upload_url": f"https://{HOST}/{name}/upload"}
+
+    def _share(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        files = json.loads(arguments["files"])
+        answer = self._post({**arguments, "text": arguments.get("initial_comment", "")})
+        if answer["ok"]:
+            self._messages[answer["ts"]]["files"] = files
+        return answer
+
     def _post(self, arguments: dict[str, Any]) -> dict[str, Any]:
         thread = arguments.get("thread_ts")
         if thread and thread not in self._messages:
@@ -86,3 +105,11 @@ class Slack:
         message = {key: arguments[key] for key in kept if key in arguments}
         self._messages[ts] = {**message, "ts": ts}
         return {"ok": True, "channel": NOC, "ts": ts}
+
+
+def _text(method: str, arguments: Mapping[str, Any]) -> str:
+    """Return what a write says; of a file its name and comment."""
+    if method != _SHARE:
+        return str(arguments["text"])
+    names = (file["title"] for file in json.loads(arguments["files"]))
+    return " ".join((*names, arguments.get("initial_comment", "")))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.year import oracle
 from tests.year.faults import Crash, Freeze, SlackFault, Stop, VendorFault, WrongClock
+from tests.year.laws.timing import due
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
@@ -88,7 +89,7 @@ def test_a_fault_puts_off_what_is_due():
 
 def test_a_fault_that_has_just_ended_puts_off_what_is_due():
     fault = VendorFault(at=at(1.3), until=at(1.5) - timedelta(seconds=30))
-    in_time = oracle.due(MORNING, at(1.5), MORNING.rules[0].keep)
+    in_time = due(MORNING, at(1.5), MORNING.rules[0].keep)
     late = (in_time + timedelta(seconds=30), "edit 0", UP)
     assert wrong(seen(OPENED, late)) == ["untrue"]
     assert wrong(seen(OPENED, late), replace(MORNING, faults=(fault,))) == []

@@ -3,10 +3,10 @@
 Nothing in a trace is taken from inside Watcher. Times are true time, not a daemon's wall clock.
 By `what`, its `fields`:
 
-- `polled`: `asked`, the true time for which the vendor answered; `whole`: the answer arrived and
-  can be read. What it says of the circuits is what the facts of the plan say at `asked`.
-- `slack`: a write: `method`, `ts`, `thread_ts`, `text`, `done` (Slack did it), `answered` (the
-  daemon learnt so).
+- `polled`: `source`; `asked`, the true time for which the vendor answered; `whole`: the answer
+  arrived and can be read. What it says is what the facts of the plan say at `asked`.
+- `slack`: a write: `method`, `ts`, `thread_ts`, `text` (of a file its name and comment), `done`
+  (Slack did it), `answered` (the daemon learnt so).
 - `mqtt`: `topic`, `payload` (text), as a subscriber got it, where it is not what it got before.
 - `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """

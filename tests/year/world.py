@@ -41,11 +41,11 @@ class World:
     def states(self) -> dict[str, str]:
         """Return the true state of each circuit now."""
         states = {circuit.id: "online" for circuit in self.plan.circuits}
-        for fact in self.facts():
+        for fact in self.statuses():
             states[fact.circuit] = fact.state
         return states
 
-    def facts(self) -> list[Status]:
-        """Return what has become true so far."""
+    def statuses(self) -> list[Status]:
+        """Return which states of circuits have come about so far."""
         now = self.now()
-        return [fact for fact in self.plan.facts if fact.at <= now]
+        return [fact for fact in self.plan.statuses if fact.at <= now]

@@ -27,7 +27,7 @@ class Vyvx:
         answer = Answer(status=503) if spoilt else self._answer(identity, what)
         await world.travel()
         if identity == "_active":
-            world.record("polled", asked=asked, whole=spoilt is None)
+            world.record("polled", source="vyvx", asked=asked, whole=spoilt is None)
         return answer
 
     def _answer(self, identity: str, what: str) -> Answer:
@@ -48,7 +48,7 @@ class Vyvx:
     def _events(self, identity: str) -> list[dict[str, object]]:
         events: list[dict[str, object]] = []
         interval: dict[str, str] = {}
-        for fact in self._world.facts():
+        for fact in self._world.statuses():
             if fact.circuit != identity:
                 continue
             interval["end"] = _stamp(fact.at)

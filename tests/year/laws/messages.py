@@ -1,0 +1,53 @@
+"""How the messages about one circuit or line read: what is down, has recovered, is shown now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from tests.year.trace import Record, Trace
+
+
+def about(trace: Trace, name: str) -> list[Record]:
+    """Return what Slack took of what names somebody or something."""
+    return [r for r in trace.of("slack") if r.fields["done"] and name in text(r)]
+
+
+def shows(records: Sequence[Record], at: datetime) -> bool:
+    """Return whether a thread shows it as down at a time: the newest text of a first message."""
+    parents: dict[str, Record] = {}
+    for record in records:
+        if record.at <= at and not record.fields["thread_ts"]:
+            parents[record.fields["ts"]] = record
+    return any(is_down(record) for record in parents.values())
+
+
+def repetitions(records: Sequence[Record], name: str) -> Iterator[str]:
+    """Yield what was told twice: a second thread while one is open, a text again in a thread."""
+    texts: set[tuple[str, str]] = set()
+    for record in records:
+        if record.fields["method"] == "chat.update":
+            continue
+        thread = record.fields["thread_ts"]
+        just_before = record.at - timedelta(microseconds=1)
+        if not thread and is_down(record) and shows(records, just_before):
+            yield f"twice: a second thread about {name} at {record.at}"
+        if thread and (thread, text(record)) in texts:
+            yield f"twice: {text(record)!r} at {record.at}"
+        texts.add((thread, text(record)))
+
+
+def is_clear(record: Record) -> bool:
+    """Return whether a message says that it has recovered."""
+    return "recovered" in text(record)
+
+
+def is_down(record: Record) -> bool:
+    """Return whether a first message says that it is down."""
+    return not is_clear(record) and "reported late" not in text(record)
+
+
+def text(record: Record) -> str:
+    """Return what a message says."""
+    words: str = record.fields["text"]
+    return words
