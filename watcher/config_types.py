@@ -59,18 +59,23 @@ def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
-def _check_zone(value: str) -> str:
+def zone_problem(value: str) -> str:
+    """Return what is wrong with the name of a time zone; empty: nothing."""
     zones = _zones()
-    if value not in zones:
-        cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
-        city = value.strip().replace(" ", "_").rpartition("/")[2].casefold()
-        near = difflib.get_close_matches(city, cities, n=1, cutoff=0.75)
-        hint = (
-            f"did you mean {cities[near[0]]}?"
-            if near
-            else "expected one such as Europe/Paris or UTC"
-        )
-        raise ValueError(f"there is no time zone {value!r}; {hint}")
+    if value in zones:
+        return ""
+    cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
+    city = value.strip().replace(" ", "_").rpartition("/")[2].casefold()
+    near = difflib.get_close_matches(city, cities, n=1, cutoff=0.75)
+    hint = (
+        f"did you mean {cities[near[0]]}?" if near else "expected one such as Europe/Paris or UTC"
+    )
+    return f"there is no time zone {value!r}; {hint}"
+
+
+def _check_zone(value: str) -> str:
+    if problem := zone_problem(value):
+        raise ValueError(problem)
     return value
 
 

@@ -29,7 +29,7 @@ Each may import those below it, and no other.
 
 from watcher.engine.preview import preview, rule_matches, unmatched
 from watcher.engine.rules.counted import counted
-from watcher.engine.rules.hours import Hours
+from watcher.engine.rules.hours import Hours, Now
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
 from watcher.engine.rules.rule import (
@@ -101,6 +101,7 @@ __all__ = [
     "Maintenance",
     "NoData",
     "Notification",
+    "Now",
     "Outcome",
     "Predicate",
     "Reloaded",

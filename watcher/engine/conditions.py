@@ -6,13 +6,21 @@ not false already: the last one may cost a call to the vendor.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from watcher import model
 from watcher.engine import details
 from watcher.engine.context import StepContext
 from watcher.engine.rules import hours
-from watcher.engine.rules.rule import Context, ExpressionError, Predicate, Rule, Transition
+from watcher.engine.rules.rule import (
+    Context,
+    Expression,
+    ExpressionError,
+    Predicate,
+    Rule,
+    Transition,
+)
 
 
 class Truth(NamedTuple):
@@ -61,19 +69,22 @@ def _entered_from(ctx: StepContext, rule: Rule, subject: model.Subject) -> str |
     return None if alert is None else alert.entered_from
 
 
-def narrow(ctx: StepContext, rule: Rule, key: str, result: Truth) -> Truth:
+def narrow(
+    ctx: StepContext, rule: Rule, key: str, result: Truth, *, at: datetime | None = None
+) -> Truth:
     """Narrow a result by the rule's `hours`, `where` and `during`.
 
-    A `where` that fails, or cannot tell, holds nothing back. A phase holds back only by a schedule
-    that was just read again; until then the result is None.
+    A `where` that fails, or cannot tell, holds nothing back; `at` is what it reads as `now`. A
+    phase holds back only by a schedule that was just read again; until then the result is None.
     """
     if result.truth is not False and not hours.apply_at(rule.hours, ctx.now):
         result = result._replace(truth=False, closed=True)
     if result.truth is False:
         return result
     if rule.where is not None:
-        context = ctx.subject_view(key).context
-        if evaluate_predicate(ctx, rule, rule.where, key, context, failed=True) is False:
+        past = at if rule.now is not None else None
+        view = ctx.state.subject_view(key, past) if past else ctx.subject_view(key)
+        if evaluate_predicate(ctx, rule, rule.where, key, view.context, failed=True) is False:
             return result._replace(truth=False)
     outside = is_outside(ctx, rule, key)
     if outside is None:
@@ -90,6 +101,36 @@ def is_outside(ctx: StepContext, rule: Rule, key: str) -> bool | None:
     if phase in rule.during:
         return False
     return True if details.are_current(ctx, subject) else None
+
+
+def is_over_by_time(ctx: StepContext, rule: Rule, alert: model.Alert) -> bool:
+    """Return whether a firing alert's condition is over by what it reads of `now` alone.
+
+    What is known of its subject would then hold at the time when the alert began.
+    """
+    subject, condition = ctx.state.subjects.get(alert.subject), rule.condition
+    if rule.now is None or subject is None:
+        return False
+    then = ctx.state.subject_view(alert.subject, alert.since).context
+    now = ctx.subject_view(alert.subject).context
+    applied = rule.where is None or _holds(rule.where, then, failed=True)
+    applies = rule.where is None or _holds(rule.where, now, failed=True)
+    if isinstance(condition, Expression):
+        return applied and _holds(condition.holds, then, failed=False)
+    if (
+        isinstance(condition, Transition)
+        and subject.fields.get(condition.field) not in condition.to
+    ):
+        return False
+    return applied and not applies
+
+
+def _holds(predicate: Predicate, context: Context, *, failed: bool) -> bool:
+    try:
+        truth = predicate(context)
+    except ExpressionError:
+        return failed
+    return failed if truth is None else truth
 
 
 def is_well(ctx: StepContext, rule: Rule, key: str) -> bool | None:

@@ -58,27 +58,29 @@ def resolution(ctx: StepContext, rule: Rule, alert: model.Alert) -> Resolution |
         return Resolution.LAPSED if outside else Resolution.VANISHED
     if alert.unclear_since is not None or outside is None:
         return None
-    recovered = _has_recovered(ctx, rule, key) and not outside
+    recovered = _has_recovered(ctx, rule, alert) and not outside
     if any(holds(other) for other in ctx.state.siblings(rule, key, AlertState.FIRING)):
         return Resolution.RECOVERED if recovered else Resolution.LAPSED
     if ctx.state.siblings(rule, key, AlertState.PENDING):
         return None
-    return _last(ctx, rule, key, outside=outside)
+    return _last(ctx, rule, alert, outside=outside)
 
 
-def _has_recovered(ctx: StepContext, rule: Rule, key: str) -> bool:
-    """Return whether a subject is well, and no alert of the fault that was closed still holds."""
-    well = conditions.is_well(ctx, rule, key) is True
-    return well and not ctx.state.held_though_closed(rule, key)
+def _has_recovered(ctx: StepContext, rule: Rule, alert: model.Alert) -> bool:
+    """Return whether a subject is well, and not by the time of day or a person's hand alone."""
+    if conditions.is_well(ctx, rule, alert.subject) is not True:
+        return False
+    still_held = ctx.state.held_though_closed(rule, alert.subject)
+    return not still_held and not conditions.is_over_by_time(ctx, rule, alert)
 
 
-def _last(ctx: StepContext, rule: Rule, key: str, *, outside: bool) -> Resolution | None:
+def _last(ctx: StepContext, rule: Rule, alert: model.Alert, *, outside: bool) -> Resolution | None:
     """Return as what the last alert of a fault on a subject ends.
 
     A fault may outlive its rule's phases: at the start of a booking the pre-roll's rule is over,
     and with the fault of a service that is well by then, it has recovered.
     """
-    if not conditions.is_well(ctx, rule, key):
+    if not conditions.is_well(ctx, rule, alert.subject):
         return None if rule.fault else Resolution.LAPSED
-    ends_well = _has_recovered(ctx, rule, key) and (rule.fault or not outside)
+    ends_well = _has_recovered(ctx, rule, alert) and (rule.fault or not outside)
     return Resolution.RECOVERED if ends_well else Resolution.LAPSED

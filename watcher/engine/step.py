@@ -63,11 +63,15 @@ def _tick(ctx: StepContext, _: model.Ticked) -> None:
 
     The next poll of such a source evaluates its alerts and sets their timers again.
     """
-    state = ctx.state
-    for timer in ctx.take_due_timers():
+    state, due = ctx.state, ctx.take_due_timers()
+    by_time = [timer.key for timer in due if timer.kind is TimerKind.HOURS]
+    for timer in due:
         source = model.source_of(timer.key)
         seen = state.visibility(source)
-        if timer.kind in _ALWAYS:
+        if timer.kind is TimerKind.HOURS:  # all at once: each goes through all subjects
+            hours.edge(ctx, by_time)
+            by_time = []
+        elif timer.kind in _ALWAYS:
             _ALWAYS[timer.kind](ctx, timer.key)
         elif state.is_awaited(source) or seen is Visibility.BLIND:
             continue
@@ -164,7 +168,6 @@ _ALWAYS: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
     TimerKind.VISIBILITY: source_health.refresh,
     TimerKind.BACKFILL: schedule.tick,
     TimerKind.PHASE: polls.phase_edge,
-    TimerKind.HOURS: hours.edge,
     TimerKind.WORKS_AHEAD: announcements.due,
 }
 

@@ -84,6 +84,7 @@ class Compiler:
             where=where,
             during=rule.during,
             hours=compile_hours(rule.hours),
+            now=self.vocabulary.now((_holds(condition), where, well)),
             hold=rule.for_,
             keep_firing_for=rule.keep_firing_for,
             severity=rule.severity,
@@ -187,7 +188,7 @@ class Compiler:
         holds = self._predicate(written, "expression", rule.expression, kinds)
         if holds is None or rule.expression is None:
             return None
-        of_vanishing = cel.refers_to(rule.expression, "vanished")
+        of_vanishing = self.vocabulary.reads(holds, "vanished")
         return engine.Expression(holds=holds, of_vanishing=of_vanishing)
 
     def _no_data(
@@ -297,6 +298,10 @@ class Compiler:
         for what in problems:
             written.report(self._problems, key, what)
         return None if problems else templates.compile_template(source, self._environment)
+
+
+def _holds(condition: engine.Condition) -> engine.Predicate | None:
+    return condition.holds if isinstance(condition, engine.Expression) else None
 
 
 def _names(traits: engine.SourceTraits) -> tuple[str, str]:

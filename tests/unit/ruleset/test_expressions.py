@@ -177,3 +177,14 @@ def test_arithmetic_on_a_figure_wants_its_numbers_written_alike():
     assert problem.what.endswith("write a whole number as 2.0")
     for fine in ("utilization * 2.0 > 100", "utilization > 80", "utilization in [50, 50.5]"):
         assert list(cel.problems_in(fine, [VENDORS["evpl"].fields])) == []
+
+
+def test_minus_zero_is_not_mixed_up_with_zero():
+    vocabulary = cel.Vocabulary()
+    predicate = vocabulary.add("1.0 / utilization > 0.0")
+    vocabulary.add("true")
+    for value, truth in ((0.0, True), (-0.0, False), (0.0, True)):
+        assert predicate(vocabulary.context(given_of({"utilization": value}))) is truth
+    for before, truth in ((-0.0, True), (0.0, True)):
+        facts = given_of({"utilization": 0.0}, {"utilization": before})
+        assert predicate(vocabulary.context(facts)) is truth

@@ -212,6 +212,8 @@ def _lapsed(rule: Rule | None, member: model.IncidentAlert, at: str, now: dateti
     if rule is not None and not hours.apply_at(rule.hours, now):
         state = f": last known {member.to}" if member.to else ""
         return hours.why_closed(rule.name, rule.hours, now) + state
+    if rule and isinstance(rule.condition, Transition) and member.to in rule.condition.to:
+        return f"{member.rule} no longer applies since {at}, still {member.to}: not recovered"
     moved = member.to and member.from_
     was = f"no longer {member.from_}" if moved else f"{member.rule} no longer applies"
     now_is = f", but {member.to}" if moved else ""

@@ -1,13 +1,15 @@
-"""The beginning and the end of a rule's hours: a timer evaluates its alerts and subjects again.
+"""The time of day: a timer evaluates a rule again when its hours begin or end, or what it reads.
 
-At the end a pending alert is dropped and a firing one lapses, even of a source that cannot be seen:
-that takes nothing but a clock. At the beginning a fault that is there starts its `for`; of a source
-that cannot be seen, the next poll decides, and of a threshold the next sample. A subject that
-vanishes outside the hours is not reported when they begin.
+At the end of its hours a pending alert is dropped and a firing one lapses, even of a source that
+cannot be seen: that takes nothing but a clock. At the beginning a fault that is there starts its
+`for`; of a source that cannot be seen, the next poll decides, and of a threshold the next sample. A
+subject that vanishes outside the hours is not reported when they begin. When what expressions read
+of `now` changes, everything is as at the beginning.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,43 +18,46 @@ from watcher.engine import alerts
 from watcher.engine.conditions import Truth
 from watcher.engine.context import StepContext
 from watcher.engine.observation import polls, samples, source_health
+from watcher.engine.rules.hours import apply_at, next_edge
 from watcher.engine.rules.index import RuleIndex, index_rules
 from watcher.engine.rules.rule import Rule
 from watcher.engine.timers import Timer, TimerKind
 
 
 def refresh(ctx: StepContext) -> None:
-    """Drop the alerts of rules outside their hours; schedule when each rule's hours change."""
+    """Drop the alerts of rules outside their hours; schedule when time changes each rule."""
     for rule in ctx.state.ruleset.rules:
-        if rule.hours is not None:
-            if not rule.hours.is_open(ctx.now):
-                _close(ctx, rule)
-            _schedule(ctx, rule)
+        if not apply_at(rule.hours, ctx.now):
+            _close(ctx, rule)
+        _schedule(ctx, rule)
 
 
 def clock_stepped(ctx: StepContext, before: datetime) -> None:
-    """Evaluate the rules whose hours begin or end with a step of the clock from `before` to now."""
+    """Evaluate the rules to which a step of the clock from `before` to now makes a difference."""
+    differ = []
     for rule in ctx.state.ruleset.rules:
-        if rule.hours is not None and rule.hours.is_open(before) is not rule.hours.is_open(ctx.now):
-            edge(ctx, rule.name)
+        is_open = apply_at(rule.hours, ctx.now)
+        reads_other = rule.now is not None and rule.now.read(before) != rule.now.read(ctx.now)
+        if reads_other or apply_at(rule.hours, before) is not is_open:
+            differ.append(rule.name)
         else:
             _schedule(ctx, rule)
+    edge(ctx, differ)
 
 
-def edge(ctx: StepContext, name: str) -> None:
-    """Evaluate that a rule's hours have begun or ended."""
-    rule = ctx.state.rules.get(name)
-    if rule is None or rule.hours is None:
-        return  # a reload has taken them away
-    _schedule(ctx, rule)
-    if rule.hours.is_open(ctx.now):
-        _open(ctx, rule)
-    else:
-        _close(ctx, rule)
+def edge(ctx: StepContext, names: Collection[str]) -> None:
+    """Evaluate rules whose hours have begun or ended, or which may read another time."""
+    rules = [rule for rule in map(ctx.state.rules.get, names) if rule is not None]
+    for rule in rules:
+        _schedule(ctx, rule)
+        if not apply_at(rule.hours, ctx.now):
+            _close(ctx, rule)
+    if applying := tuple(rule for rule in rules if apply_at(rule.hours, ctx.now)):
+        _open(ctx, applying)
 
 
 def _schedule(ctx: StepContext, rule: Rule) -> None:
-    at = None if rule.hours is None else rule.hours.next_edge(ctx.now)
+    at = next_edge(rule.hours, rule.now, ctx.now)
     if at is not None:
         ctx.schedule(Timer(TimerKind.HOURS, rule.name), at)
 
@@ -66,17 +71,20 @@ def _close(ctx: StepContext, rule: Rule) -> None:
             alerts.settle(ctx, key)
 
 
-def _open(ctx: StepContext, rule: Rule) -> None:
+def _open(ctx: StepContext, rules: tuple[Rule, ...]) -> None:
+    """Evaluate rules on what their sources' subjects are known to be."""
     state = ctx.state
-    only = index_rules(replace(state.ruleset, rules=(rule,)))
-    for source in sorted(rule.sources & state.ruleset.sources.keys()):
+    only = index_rules(replace(state.ruleset, rules=rules))
+    names = {rule.name for rule in rules}
+    watched = frozenset[str]().union(*(rule.sources for rule in rules))
+    for source in sorted(watched & state.ruleset.sources.keys()):
         if source in state.health:
             source_health.refresh(ctx, source)  # it may have been blind before
         for key in sorted(state.subjects):
             if state.subjects[key].source == source:
                 _evaluate(ctx, only[source], key)
         if not state.is_awaited(source) and any(
-            alert.rule == rule.name and alert.state is model.AlertState.PENDING
+            alert.rule in names and alert.state is model.AlertState.PENDING
             for alert in state.alerts_of(source)
         ):
             ctx.request(model.PollNeeded(source=source))

@@ -275,7 +275,8 @@ def _late_fact(
     """Return what to report of a breach; None where the rule would not have fired."""
     holds = conditions.Truth(truth=True, value=breach.worst)
     then = replace(rule, hours=None)  # each sample was inside the hours
-    if conditions.narrow(ctx, then, key, holds).truth is False or not breach.dry_run.fires:
+    held = conditions.narrow(ctx, then, key, holds, at=breach.start).truth is not False
+    if not held or not breach.dry_run.fires:
         return None
     unit = ctx.subject_view(key).unit_of(rule)
     measured = breach.measured or model.Measured()

@@ -1,4 +1,4 @@
-"""The hours of a rule: the times of the week in which it applies.
+"""What the time of day means to a rule: the hours in which it applies, and what it reads of `now`.
 
 Law: outside its hours a rule's condition is false, whatever a subject's fields say. It depends on
 the clock alone, so nothing has to be seen, and nothing is recovered, for hours to end.
@@ -6,7 +6,7 @@ the clock alone, so nothing has to be seen, and nothing is recovered, for hours 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime
 
 from watcher.dataclass import dataclass
@@ -23,6 +23,27 @@ class Hours:
     is_open: Callable[[datetime], bool]
     next_edge: Callable[[datetime], datetime | None]
     describe: Callable[[datetime], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """What a rule's expressions read of `now`.
+
+    `read` is equal at two times between which time alone makes no difference to them, and
+    `next_change` says when that may be over; then the rule is evaluated again.
+    """
+
+    read: Callable[[datetime], Hashable]
+    next_change: Callable[[datetime], datetime]
+
+
+def next_edge(hours: Hours | None, now: Now | None, after: datetime) -> datetime | None:
+    """Return when a rule has to be evaluated again because of the time alone; None: never."""
+    edges = (
+        None if hours is None else hours.next_edge(after),
+        None if now is None else now.next_change(after),
+    )
+    return min((edge for edge in edges if edge is not None), default=None)
 
 
 def apply_at(hours: Hours | None, at: datetime) -> bool:

@@ -15,7 +15,7 @@ from typing import Protocol
 from watcher import model
 from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
-from watcher.engine.rules.hours import Hours
+from watcher.engine.rules.hours import Hours, Now
 from watcher.oncall.rota import Rota
 
 Context = object  # built once per change by Ruleset.context, read by predicates alone
@@ -167,6 +167,7 @@ class Rule:
     where: Predicate | None = None
     during: frozenset[model.Phase] = reservation.DURING
     hours: Hours | None = None  # None: it always applies
+    now: Now | None = None  # None: its expressions do not read it
     hold: timedelta = timedelta(0)  # the rule's `for`
     keep_firing_for: timedelta = timedelta(0)
     severity: model.Severity = model.Severity.WARNING

@@ -168,6 +168,7 @@ class SubjectView:
                 "vanished": self._vanished,
                 "fault_domain": str(self.fault_domain),
                 "expected_mbps": self.expected_mbps,
+                "now": self._now,
             }
         )
 

@@ -4,7 +4,7 @@ CEL has no loops, but nested macros multiply and hold the interpreter, so their 
 of an expression are limited.
 """
 
-from watcher.ruleset.cel.check import Problem, problems_in, refers_to
+from watcher.ruleset.cel.check import Problem, problems_in
 from watcher.ruleset.cel.program import Expression, Facts, Vocabulary
 
-__all__ = ["Expression", "Facts", "Problem", "Vocabulary", "problems_in", "refers_to"]
+__all__ = ["Expression", "Facts", "Problem", "Vocabulary", "problems_in"]

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
 from watcher import engine, model
+from watcher.config_types import zone_problem
 from watcher.ruleset.cel import environment
-from watcher.ruleset.cel.environment import TYPES, CompileErrors
+from watcher.ruleset.cel.environment import MODULES, TYPES, CompileErrors
+from watcher.ruleset.cel.moments import NOW
 from watcher.ruleset.cel.program import Expression, Vocabulary
-from watcher.ruleset.cel.references import MODULES, References
+from watcher.ruleset.cel.references import OF_TIMES, References
 from watcher.ruleset.problems import suggest
 from watcher.vendors.vendor import Fields
 
@@ -24,7 +27,7 @@ LONGEST = 1_000  # characters
 DEEPEST = 2  # macros inside one another
 # What an expression can read of every subject, beside the fields of its kind.
 COMMON = frozenset(
-    {"labels", "previous", "subject", "phase", "vanished", "fault_domain", "expected_mbps"}
+    {"labels", "previous", "subject", "phase", "vanished", "fault_domain", "expected_mbps", NOW}
 )
 _FUNCTIONS = frozenset(
     {"bool", "bytes", "contains", "double", "duration", "dyn", "endsWith", "int", "matches"}
@@ -35,9 +38,9 @@ _FUNCTIONS = frozenset(
     | {"math.bitShiftRight", "math.bitXor", "math.ceil", "math.floor", "math.greatest"}
     | {"math.isFinite", "math.isInf", "math.isNaN", "math.least", "math.round", "math.sign"}
     | {"math.sqrt", "math.trunc"}
-    | {"getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours"}
-    | {"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
+    | OF_TIMES
 )
+_TRIED_AT = datetime(2026, 1, 1, tzinfo=UTC)  # when most parts of a time are 0
 _NUMBERS = frozenset({"int", "uint", "double", "wrapper(double)"})
 _OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '\((.*)\)'$")
 _MIXED = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in"})
@@ -109,6 +112,10 @@ def _names(
             yield Problem(f"there is no function {name}(){_function_like(name)}", at)
     if "previous" in common:
         yield from _previous(references, fields)
+    for zone, at in sorted(references.zones.items()):
+        if not environment.knows_zone(zone):
+            missing = f"this machine has no data of time zone {zone!r}: install tzdata"
+            yield Problem(zone_problem(zone) or missing, at)
     for (owner, _name), at in sorted(references.tested.items()):
         if owner == "labels":
             hint = 'a missing label reads ""; compare with that'
@@ -199,6 +206,7 @@ def _variables(kinds: Sequence[Fields], common: frozenset[str]) -> dict[str, cel
         "previous": environment.ANY_MAP,
         "vanished": cel.Type.BOOL,
         "expected_mbps": environment.NUMBER,
+        NOW: cel.Type.TIMESTAMP,
     }
     return types | {name: of_common.get(name, cel.Type.STRING) for name in common}
 
@@ -269,6 +277,7 @@ def _failed_trials(
                 "vanished": False,
                 "fault_domain": str(model.FaultDomain.LUMEN),
                 "expected_mbps": 50.5,
+                NOW: _TRIED_AT,
             }
             try:
                 predicate(vocabulary.context(given))
@@ -290,8 +299,3 @@ def _syntax_error(source: str, error: environment.CompileError) -> str:
 
 def _describe(fields: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in fields.items()) or "a sample"
-
-
-def refers_to(source: str, name: str) -> bool:
-    """Return whether an expression that compiles reads a name."""
-    return name in Expression(source).references.names

@@ -19,6 +19,7 @@ TYPES = frozenset(  # whose names are values
     {"bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string"}
     | {"timestamp", "type", "uint"}
 )
+MODULES = frozenset({"math", "strings"})  # what the names of some functions begin with
 TEXT = cel.Type("google.protobuf.StringValue")  # or null
 NUMBER = cel.Type("google.protobuf.DoubleValue")  # or null
 ANY_MAP = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
@@ -49,12 +50,25 @@ def _extensions() -> list[cel.CelExtensionBase]:
 
 @cache
 def _untyped() -> cel.Env:
-    return cel.NewEnv(extensions=_extensions())
+    # A time is taken only for what is declared to be one.
+    return cel.NewEnv(variables={"now": cel.Type.TIMESTAMP}, extensions=_extensions())
 
 
 def compile_unchecked(source: str) -> cel.Expression:
     """Compile an expression for evaluation, whatever it reads. Raises CompileErrors."""
     return _compile(_untyped(), source, checked=False)
+
+
+def compile_tree(serialized: bytes) -> cel.Expression:
+    """Return the expression of a serialized tree, as it is for evaluation."""
+    return _untyped().deserialize(serialized)
+
+
+@cache
+def knows_zone(name: str) -> bool:
+    """Return whether a time can be read in a zone: the library reads the machine's own files."""
+    result = compile_unchecked("timestamp(0).getHours(zone)").eval(data={"zone": name})
+    return result.type() == cel.Type.INT
 
 
 def return_type(source: str, variables: Mapping[str, cel.Type]) -> str:

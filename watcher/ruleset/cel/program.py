@@ -9,7 +9,7 @@ where even that fails, all of them are.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
@@ -17,6 +17,7 @@ from cel_expr_python import cel
 from watcher import engine
 from watcher.ruleset.cel import environment
 from watcher.ruleset.cel.environment import CompileErrors
+from watcher.ruleset.cel.moments import NOW, Moments, minute_of, parts_of
 from watcher.ruleset.cel.references import analyse
 from watcher.ruleset.cel.tree import read
 
@@ -53,7 +54,9 @@ class Expression:
     def __init__(self, source: str) -> None:
         self.source = source
         self._compiled = environment.compile_unchecked(source)
-        self.references = analyse(read(self._compiled.serialize()))
+        tree = read(self._compiled.serialize())
+        self.references = analyse(tree)
+        self.moments = frozenset(parts_of(tree))
         self.names = frozenset(self.references.names) - environment.TYPES
         self.previous = frozenset(self.references.members("previous"))
 
@@ -84,15 +87,32 @@ class Vocabulary:
     def __init__(self) -> None:
         self._groups: dict[Hashable, _Group] = {}
         self._places: dict[engine.Predicate, tuple[_Group, int]] = {}
+        self._expressions: dict[engine.Predicate, Expression] = {}
+        self._moments: dict[frozenset[bytes], Moments] = {}
 
     def add(self, source: str, among: Hashable = None) -> engine.Predicate:
         """Compile an expression that has no problems, beside the others of a group."""
         group = self._groups.get(among)
         if group is None or group.is_full:
             group = self._groups[among] = _Group()
-        predicate, bit = group.add(Expression(source))
+        expression = Expression(source)
+        predicate, bit = group.add(expression)
         self._places[predicate] = group, bit
+        self._expressions[predicate] = expression
         return predicate
+
+    def reads(self, predicate: engine.Predicate, name: str) -> bool:
+        """Return whether an expression reads a name."""
+        return name in self._expressions[predicate].names
+
+    def now(self, predicates: Iterable[engine.Predicate | None]) -> engine.Now | None:
+        """Return what some expressions, together, read of the time; None where they do not."""
+        of_all = [self._expressions[predicate].moments for predicate in predicates if predicate]
+        parts = frozenset[bytes]().union(*of_all)
+        if not parts:
+            return None
+        moments = self._moments.setdefault(parts, Moments(parts))
+        return engine.Now(read=moments.read, next_change=moments.next_change)
 
     def context(self, given: Mapping[str, Any]) -> Facts:
         """Return one subject as the predicates read it."""
@@ -124,6 +144,7 @@ class _Group:
         self._labels: tuple[str, ...] = ()
         self._previous: tuple[str, ...] = ()
         self._all_labels = False
+        self._moments: Moments | None = None  # where any of them reads `now`
         self._sums: dict[frozenset[str], tuple[cel.Expression | None, int]] = {}
         self._evaluated: dict[tuple[object, ...], Truths] = {}
 
@@ -137,10 +158,13 @@ class _Group:
         self._sums.clear()
         self._evaluated.clear()
         labels = expression.references.members("labels")
-        self._names = tuple(sorted({*self._names, *expression.names}))
+        self._names = tuple(sorted({*self._names, *expression.names} - {NOW}))
         self._labels = tuple(sorted({*self._labels, *labels}))
         self._previous = tuple(sorted({*self._previous, *expression.previous}))
         self._all_labels |= "labels" in expression.references.whole
+        if expression.moments:
+            before = self._moments.parts if self._moments else ()
+            self._moments = Moments({*before, *expression.moments})
 
         def predicate(context: engine.Context) -> bool | None:
             """Return the truth; None when it fails because a value is not known yet."""
@@ -157,7 +181,7 @@ class _Group:
         truths = facts.truths.get(self)
         if truths is None:
             read = self._read(facts.given)
-            key = (*read, *map(type, read))  # 1 is not 1.0
+            key = self._key(read, facts.given)
             truths = None if self._all_labels else self._evaluated.get(key)
             if truths is None:
                 truths = self._evaluate(self._values(read, facts.given))
@@ -167,6 +191,13 @@ class _Group:
                     self._evaluated[key] = truths
             facts.truths[self] = truths
         return truths
+
+    def _key(self, read: Sequence[Any], given: Mapping[str, Any]) -> tuple[object, ...]:
+        """Return what is equal where the truth is: 1 is not 1.0, and 0.0 is not -0.0."""
+        key = (*read, *map(type, read))
+        if 0 in read:
+            key = (*key, *[repr(value) for value in read if value == 0])
+        return key if self._moments is None else (*key, self._moments.read(given[NOW]))
 
     def _read(self, given: Mapping[str, Any]) -> list[Any]:
         """Return what is known of a subject: a missing label is "", a missing field null."""
@@ -183,6 +214,8 @@ class _Group:
         """Return the same as the library takes it."""
         names, labels = len(self._names), len(self._names) + len(self._labels)
         values = dict(zip(self._names, read[:names], strict=True))
+        if self._moments is not None:
+            values[NOW] = minute_of(given[NOW])
         if self._labels or self._all_labels:
             values["labels"] = dict(zip(self._labels, read[names:labels], strict=True))
         if self._all_labels:

@@ -12,10 +12,14 @@ from dataclasses import field
 from typing import NamedTuple
 
 from watcher.dataclass import dataclass
+from watcher.ruleset.cel.environment import MODULES
 from watcher.ruleset.cel.tree import Kind, Node
 
 MAPS = frozenset({"labels", "previous"})  # names whose members are read by their own names
-MODULES = frozenset({"math", "strings"})  # what the names of some functions begin with
+OF_TIMES = frozenset(
+    {"getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours"}
+    | {"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
+)
 _COMPARISONS = frozenset({"_==_", "_!=_", "@in"})
 _TRANSPARENT = frozenset({"dyn", "string"})  # functions that leave a word as it is
 _TYPES = {"string": "a text", "bool": "true or false"} | dict.fromkeys(
@@ -54,6 +58,7 @@ class References:
     tested: dict[tuple[str, str], int] = field(default_factory=dict)
     whole: dict[str, int] = field(default_factory=dict)
     functions: dict[str, int] = field(default_factory=dict)
+    zones: dict[str, int] = field(default_factory=dict)  # that parts of a time are read in
     compared: set[tuple[str, Literal]] = field(default_factory=set)
     depth: int = 0  # of nested macros
 
@@ -112,6 +117,8 @@ def _visit_call(node: Node, bound: Mapping[str, Operand], depth: int, into: Refe
         name, parts = f"{parts[0].text}.{name}", parts[1:]
     if _is_named(name):
         into.functions.setdefault(name, max(0, node.at - len(node.text)))
+    if node.method and node.text in OF_TIMES and len(parts) == 2 and parts[1].type == "string":
+        into.zones.setdefault(str(parts[1].value), parts[1].at)
     if node.text in _COMPARISONS:
         left, right = (_operand(part, bound) for part in parts)
         if left is not None and right is not None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum, auto
 from typing import NamedTuple, cast
 
 from watcher.dataclass import dataclass
 
+_TYPE = b"type.googleapis.com/cel.expr.ParsedExpr"
 _CONSTANTS = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", 6: "string", 7: "bytes"}
 
 
@@ -42,6 +44,7 @@ class Node:
     parts: tuple[Node, ...] = ()
     bound: frozenset[str] = frozenset()  # the variables of a macro, for all parts but the first
     method: bool = False  # a call on its first part
+    message: bytes = b""  # as the library has it
 
 
 class _Field(NamedTuple):
@@ -68,6 +71,11 @@ def read(serialized: bytes) -> Node:
     return _node(_only(message, 2), cast("dict[int, int]", positions))
 
 
+def serialize(node: Node) -> bytes:
+    """Return a part of an expression as the library serializes a whole one."""
+    return _written(1, _TYPE) + _written(2, _written(2, node.message))
+
+
 def _node(message: bytes, positions: dict[int, int]) -> Node:
     at = 0
     node = Node(Kind.CONSTANT)
@@ -90,7 +98,7 @@ def _node(message: bytes, positions: dict[int, int]) -> Node:
                 node = _map(field.message, at, positions)
             case 9:
                 node = _macro(field.message, at, positions)
-    return node
+    return replace(node, message=message)
 
 
 def _nodes(fields: list[_Field], positions: dict[int, int]) -> tuple[Node, ...]:
@@ -178,3 +186,12 @@ def _varint(message: bytes, place: int) -> tuple[int, int]:
         if byte < 128:
             return value, place
         shift += 7
+
+
+def _written(number: int, message: bytes) -> bytes:
+    length = len(message)
+    parts = [number << 3 | 2]
+    while length > 127:
+        parts.append(length & 127 | 128)
+        length >>= 7
+    return bytes([*parts, length]) + message
