@@ -12,6 +12,7 @@ from dataclasses import replace
 from watcher import model
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock, Wakeup
+from watcher.operations import explain
 from watcher.operations.commands import CommandService
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.interactive import service
@@ -83,7 +84,17 @@ class InMemoryStore:
 
 
 @asynccontextmanager
-async def running(slack, session, store, *, preview=None, patience=2.0, on_call=tuple, **keys):
+async def running(
+    slack,
+    session,
+    store,
+    *,
+    preview=None,
+    patience=2.0,
+    on_call=tuple,
+    by_time=explain.nothing_by_time,
+    **keys,
+):
     """Run the actions; a message with buttons stands in the channel."""
     clock, credentials = SystemClock(), slack.credentials
 
@@ -112,6 +123,7 @@ async def running(slack, session, store, *, preview=None, patience=2.0, on_call=
         clock=clock,
         patience=patience,
         on_call=on_call,
+        by_time=by_time,
     )
     actions._socket._backoff = Backoff(first=0.01, longest=60.0)
     running = asyncio.create_task(actions.run())

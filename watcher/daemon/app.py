@@ -286,6 +286,7 @@ async def run(
             coming_works=affected.coming,
             on_call=schedules.all,
             record_backup=store.self_checks.record_backup,
+            by_time=leading.by_time,
             intake=NoticeIntake(
                 commands=commands,
                 clock=clock,
@@ -307,6 +308,7 @@ async def run(
             reader=store.queries,
             clock=clock,
             schedules=schedules,
+            by_time=leading.by_time,
         )
         slack_tasks = (
             [group.create_task(supervise("slack actions", slack_actions.run), name="slack actions")]

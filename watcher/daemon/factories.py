@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from watcher import delivery, engine, model, ports, ruleset
 from watcher.clock import Clock
 from watcher.oncall.schedules import Schedules, rota_in
-from watcher.operations import status
+from watcher.operations import explain, status
 from watcher.operations.commands import CommandService
 from watcher.operations.links import Addresses
 from watcher.receivers import settings as receiver_settings
@@ -293,6 +293,7 @@ def build_slack_actions(
     reader: ports.IncidentReader,
     clock: Clock,
     schedules: Schedules,
+    by_time: explain.ByTime,
 ) -> service.SlackActions | None:
     """Build what handles Slack's buttons; None where there are none."""
     channels = [
@@ -308,6 +309,7 @@ def build_slack_actions(
         reader=reader,
         clock=clock,
         on_call=schedules.all,
+        by_time=by_time,
     )
 
 

@@ -221,6 +221,16 @@ class Leader:
             if window.action is not engine.WindowAction.RUN and window.is_open(now)
         )
 
+    def by_time(self, source: str, name: str) -> tuple[str, ...]:
+        """Return what the time of day means now to a source's rules, or to the one of this name."""
+        now = self._clock.now()
+        sentences = (
+            engine.describe_time(rule.name, rule.hours, rule.now, now)
+            for rule in self.rules.rules
+            if source in rule.sources and name in {"", rule.name}
+        )
+        return tuple(sentence for sentence in sentences if sentence)
+
     async def submit(self, event: model.CalendarRead) -> bool:
         """Step an event; return False on a standby, which does not step."""
         if self._ingest is None:

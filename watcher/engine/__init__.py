@@ -30,6 +30,7 @@ Each may import those below it, and no other.
 from watcher.engine.preview import preview, rule_matches, unmatched
 from watcher.engine.rules.counted import counted
 from watcher.engine.rules.hours import Hours, Now
+from watcher.engine.rules.hours import describe as describe_time
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
 from watcher.engine.rules.rule import (
@@ -122,6 +123,7 @@ __all__ = [
     "circuit_key",
     "circuits_of",
     "counted",
+    "describe_time",
     "is_by_carrier",
     "is_credible",
     "is_fraction",

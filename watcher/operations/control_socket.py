@@ -135,6 +135,7 @@ class ControlSocket:
         coming_works: Callable[[], Awaitable[Sequence[NamedWork]]] = no_works,
         intake: NoticeIntake | None = None,
         record_backup: Callable[[model.Backup], Awaitable[None]] = _ignore,
+        by_time: explain.ByTime = explain.nothing_by_time,
     ) -> None:
         self._reader = reader
         self._commands = commands
@@ -157,6 +158,7 @@ class ControlSocket:
         self._coming_works = coming_works
         self._intake = intake
         self._record_backup = record_backup
+        self._by_time = by_time
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
         """Listen on `path` while the context lasts.
@@ -237,7 +239,7 @@ class ControlSocket:
 
     async def _get_why(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
-        lines = await explain.explain(self._reader, key, self._clock.now())
+        lines = await explain.explain(self._reader, key, self._clock.now(), self._by_time)
         if lines:
             return _json({"why": lines})
         return refuse(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")

@@ -1,6 +1,6 @@
 """Answers `watcher why`: what is recorded about an incident or a subject, one line a fact.
 
-It adds nothing to the records: no guess, no advice.
+It adds nothing to the records but what the time of day means to rules: no guess, no advice.
 """
 
 from __future__ import annotations
@@ -13,17 +13,27 @@ from watcher.model import format_date_time
 from watcher.text import clean
 
 _LONGEST_VALUE = 40  # of a vendor's word
+ByTime = Callable[[str, str], Sequence[str]]  # what time means to a source's rules, or to one
 
 
-async def explain(reader: ports.IncidentReader, key: str, now: datetime) -> list[str]:
+def nothing_by_time(_: str, __: str) -> Sequence[str]:
+    """Say nothing of rules."""
+    return ()
+
+
+async def explain(
+    reader: ports.IncidentReader, key: str, now: datetime, by_time: ByTime = nothing_by_time
+) -> list[str]:
     """Read an incident, or else a subject, and explain it; return nothing where there is none."""
     health = {health.source: health for health in await reader.sources()}
     view = await reader.incident_view(key)
     if view is not None:
-        return explain_incident(view, await reader.receipts(key), health, now)
+        times = by_time(view.incident.source, view.incident.rule)
+        return explain_incident(view, await reader.receipts(key), health, now, times)
     subject = await reader.subject(key)
     if subject is not None:
-        return explain_subject(subject, await reader.alerts(key), health, now)
+        times = by_time(subject.source, "")
+        return explain_subject(subject, await reader.alerts(key), health, now, times)
     return []
 
 
@@ -32,6 +42,7 @@ def explain_incident(
     receipts: Sequence[model.Receipt],
     health: Mapping[str, model.SourceHealth],
     now: datetime,
+    times: Sequence[str] = (),
 ) -> list[str]:
     """Return what was seen, by which rule, the timeline, and what each receiver got."""
     incident = view.incident
@@ -41,6 +52,7 @@ def explain_incident(
         f"{incident.severity}, by rule {incident.rule}: {_status(incident, now)}",
         *(_seen(alert) for alert in view.alerts),
         *([describe_source(incident.source, source, now)] if source else []),
+        *times,
         *(f"it is {flag}" for flag in incident.flags if flag != "planned"),
         *_planned(incident.planned, now),
         *(
@@ -57,6 +69,7 @@ def explain_subject(
     alerts: Sequence[model.Alert],
     health: Mapping[str, model.SourceHealth],
     now: datetime,
+    times: Sequence[str] = (),
 ) -> list[str]:
     """Return what the vendor says of it, whether its source is visible, and each rule's alert."""
     fields = ", ".join(f"{name} {_value(value)}" for name, value in subject.fields.items())
@@ -70,6 +83,7 @@ def explain_subject(
         *(_details(subject)),
         *(describe_alert(alert) for alert in alerts),
         *(["no rule has an alert on it"] if not alerts else []),
+        *times,
     ]
 
 

@@ -94,6 +94,33 @@ async def test_the_last_step_before_the_end_may_ask_for_faster_polls(tmp_path):
     assert engine.pending_sources(watch.state) == {"vyvx"}
 
 
+async def test_what_the_time_means_to_rules_is_said_of_those_of_a_source(tmp_path):
+    later = datetime(2026, 11, 30, 8, tzinfo=UTC)
+    now = engine.Now(read=lambda at: at.hour, next_change=lambda _: later)
+    every_minute = engine.Hours(
+        is_open=lambda _: True, next_edge=lambda _: later, describe=lambda at: f"{at:%H:%M} here"
+    )
+    closed = replace(every_minute, is_open=lambda _: False)
+    rules = (
+        engine_world.rule("daytime", now=now),
+        engine_world.rule("staffed", hours=every_minute),
+        engine_world.rule("closed", now=now, hours=closed),
+        engine_world.rule("always"),
+        engine_world.rule("of-lines", sources=("evpl",), now=now),
+    )
+    async with leading(tmp_path, *rules) as watch:
+        of_all, of_one = watch.by_time("vyvx", ""), watch.by_time("vyvx", "staffed")
+        await watch.stop_polling()
+        await watch.stop()
+
+    assert of_all == (
+        "rule daytime reads the time: evaluated again at 2026-11-30 08:00:00 UTC",
+        "rule staffed is within its hours until 08:00 here",
+        "outside the hours of closed (until 08:00 here)",
+    )
+    assert of_one == ("rule staffed is within its hours until 08:00 here",)
+
+
 async def test_a_standby_previews_a_silence_from_the_store(tmp_path):
     kept = factories.subject("vyvx/1"), factories.subject("vyvx/2")
     silence = model.Silence(

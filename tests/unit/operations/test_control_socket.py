@@ -145,6 +145,7 @@ async def serve_socket(store, path):
         clock=SystemClock(),
         status=status,
         reload=reload,
+        by_time=lambda source, rule: (f"the time and rules of {source}: {rule or 'all'}",),
         intake=NoticeIntake(
             commands=commands,
             clock=SystemClock(),
@@ -346,6 +347,13 @@ async def test_why_a_subject_says_what_each_rule_makes_of_it(socket):
         "rule vyvx-service-down: firing since 2026-11-21 03:10:00 UTC, entered from online, "
         "incident w-open"
     ) in answer["why"]
+
+
+async def test_why_says_what_the_time_means_to_the_rules(socket):
+    subject = await control_socket.ask(socket, "GET", "/why/vyvx/1")
+    assert subject["why"][-1] == "the time and rules of vyvx: all"
+    incident = await control_socket.ask(socket, "GET", "/why/w-open")
+    assert "the time and rules of vyvx: vyvx-service-down" in incident["why"]
 
 
 async def test_why_nothing_is_known_is_said_in_words(socket):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime
 
+from watcher import model
 from watcher.dataclass import dataclass
 
 
@@ -64,6 +65,17 @@ def within(
         at = until
     if hours is None:
         yield start, end
+
+
+def describe(name: str, hours: Hours | None, now: Now | None, at: datetime) -> str:
+    """Return what the time means to a rule at a time; empty where it means nothing."""
+    edge = next_edge(hours, now, at)
+    if edge is None or why_closed(name, hours, at):
+        return why_closed(name, hours, at)
+    what = f"reads the time: evaluated again at {model.format_date_time(edge)} UTC"
+    if now is None and hours is not None:
+        what = f"is within its hours until {hours.describe(edge)}"
+    return f"rule {name} {what}"
 
 
 def why_closed(name: str, hours: Hours | None, now: datetime) -> str:

@@ -18,6 +18,7 @@ import structlog
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.oncall.rota import OnCall
+from watcher.operations import explain
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.api import SlackApi
@@ -62,6 +63,7 @@ class SlackActions:
         reader: ports.IncidentReader,
         clock: Clock,
         on_call: Callable[[], Sequence[OnCall]] = tuple,
+        by_time: explain.ByTime = explain.nothing_by_time,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._permissions = Permissions(allowed=settings.allowed_users, channels=channels)
@@ -73,7 +75,7 @@ class SlackActions:
         silencer = Silencer(commands=commands, reader=reader, clock=clock)
         self._presses = Presses(api=self._api, commands=commands, silencer=silencer)
         self._submissions = Submissions(commands=commands, silencer=silencer)
-        self._slash = SlashCommands(reader=reader, clock=clock, on_call=on_call)
+        self._slash = SlashCommands(reader=reader, clock=clock, on_call=on_call, by_time=by_time)
         self._group = asyncio.TaskGroup()
 
     async def run(self) -> None:

@@ -28,10 +28,12 @@ class SlashCommands:
         reader: ports.IncidentReader,
         clock: Clock,
         on_call: Callable[[], Sequence[OnCall]] = tuple,
+        by_time: explain.ByTime = explain.nothing_by_time,
     ) -> None:
         self._reader = reader
         self._clock = clock
         self._on_call = on_call
+        self._by_time = by_time
         self._subcommands: Mapping[str, Callable[[str, str], Awaitable[list[str]]]] = {
             "open": self._open,
             "services": self._services,
@@ -83,7 +85,8 @@ class SlashCommands:
         return listings.sections(lines)
 
     async def _why(self, key: str, command: str) -> list[str]:
-        lines = await explain.explain(self._reader, key, self._clock.now()) if key else []
+        now = self._clock.now()
+        lines = await explain.explain(self._reader, key, now, self._by_time) if key else []
         if lines:
             return listings.plain_lines(lines)
         command = escape(command, 40) or "/watcher"

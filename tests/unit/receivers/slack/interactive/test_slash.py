@@ -90,6 +90,20 @@ async def test_why_explains_an_incident_or_a_service_or_says_that_there_is_none(
         assert (await person.hears(4)).startswith("Which one?")
 
 
+async def test_why_a_service_says_when_the_time_changes_its_rules(slack, session, store, builder):
+    def by_time(source, rule):
+        return [f"rule daytime of {source} reads the time {rule}".strip()]
+
+    store.all_subjects = [builder.subject]
+    async with running(slack, session, store, by_time=by_time) as person:
+        await person.types("why vyvx/1234567")
+        await person.hears()
+        assert shown(slack).splitlines()[-1] == "rule daytime of vyvx reads the time"
+        await person.types("why w-7k3m")
+        await person.hears(2)
+        assert "reads the time vyvx-service-down" in shown(slack)
+
+
 async def test_who_is_on_call_is_named_and_not_mentioned(slack, session, store):
     shift = OnCall(
         rota="video",
