@@ -342,6 +342,10 @@ class InMemoryReader:
             },
         )
 
+    async def incident_views(self, incidents):
+        views = [await self.incident_view(incident) for incident in incidents]
+        return [view for view in views if view is not None]
+
     async def notifications(self, incident, *, limit):
         await self._see()
         return [kept for kept in self.kept_notifications if kept.incident == incident][-limit:]

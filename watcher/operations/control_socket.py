@@ -214,12 +214,10 @@ class ControlSocket:
         newest = await self._reader.incidents(statuses=statuses, limit=_MOST_LISTED + 1)
         incidents, now = newest[:_MOST_LISTED], self._clock.now()
         if request.query.get("form") == "documents":
-            views = [await self._reader.incident_view(incident.id) for incident in incidents]
+            views = await self._reader.incident_views([incident.id for incident in incidents])
             links = self._commands.addresses.elsewhere
             shown = [
-                documents.incident(view, links=links(view.incident), now=now)
-                for view in views
-                if view
+                documents.incident(view, links=links(view.incident), now=now) for view in views
             ]
             return _json({"incidents": shown})
         return _json(

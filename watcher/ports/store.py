@@ -235,6 +235,9 @@ class IncidentReader(DetailReader, SourceReader, Protocol):
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Return an incident with its alerts, timeline and subjects; None if there is none."""
 
+    async def incident_views(self, incidents: Sequence[str]) -> list[model.IncidentView]:
+        """Return those that exist, in the order asked for, by as many statements as for one."""
+
     async def incident_ids(self, prefix: str, *, limit: int = 10) -> list[str]:
         """Return the ids of incidents that begin so, in their order."""
 

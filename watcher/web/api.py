@@ -80,10 +80,10 @@ class Api:
                 after=query.incident_cursor(request),
                 limit=limit + 1,
             )
-            views = [
-                await self._reader.incident_view(incident.id) for incident in incidents[:limit]
-            ]
-        listed = [self._document(view) for view in views if view is not None]
+            views = await self._reader.incident_views(
+                [incident.id for incident in incidents[:limit]]
+            )
+        listed = [self._document(view) for view in views]
         more = len(incidents) > limit
         cursor = query.cursor_after(incidents[limit - 1]) if more else None
         return middleware.json_response(

@@ -2,10 +2,11 @@
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import literal
+from sqlalchemy import Engine, event, literal
 
 from watcher.clock import SystemClock
 from watcher.store import store, tables
@@ -58,3 +59,17 @@ async def opened(url: str, hosts_time):
 @pytest.fixture
 async def token(opened: store.Store) -> int:
     return await opened.leadership.acquire("tests")
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Collect every statement, on whatever connection of whatever thread."""
+    collected: list[str] = []
+
+    def collect(connection, cursor, statement, *rest):
+        if not statement.startswith("BEGIN"):
+            collected.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    yield collected
+    event.remove(Engine, "before_cursor_execute", collect)

@@ -1,11 +1,9 @@
 """What is pending, the claims on it, and the receipts."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, event
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW, SECOND
@@ -331,20 +329,6 @@ async def test_an_incident_view_shows_a_hundred_alerts_those_that_fire_first(ope
     shown = [alert.state for alert in view.alerts]
     assert shown == [model.AlertState.FIRING] * 60 + [model.AlertState.RESOLVED] * 40
     assert view.alert_counts == {"resolved": 150, "firing": 60}
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Collect every statement, on whatever connection of whatever thread."""
-    collected: list[str] = []
-
-    def collect(connection, cursor, statement, *rest):
-        if not statement.startswith("BEGIN"):
-            collected.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", collect)
-    yield collected
-    event.remove(Engine, "before_cursor_execute", collect)
 
 
 async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, token, statements):

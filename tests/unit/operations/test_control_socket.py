@@ -65,6 +65,9 @@ class InMemoryStore:
             incident=self.kept[incident], alerts=(), alert_counts={}, timeline=()
         )
 
+    async def incident_views(self, incidents):
+        return [await self.incident_view(incident) for incident in incidents]
+
     async def silences(self, now):
         return []
 

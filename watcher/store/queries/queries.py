@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import BindParameter, Connection, bindparam, case, func, select
+from sqlalchemy import bindparam, func, select
 
 from watcher import model, ports
 from watcher.clock import Clock
@@ -15,54 +14,16 @@ from watcher.store import codec, tables
 from watcher.store.commits import read_samples
 from watcher.store.database import Database
 from watcher.store.leadership import INGEST
+from watcher.store.queries.views import read_views
 
-_MOST_ALERTS = 100  # in an incident view: as many as are notified
-_RANKED = (model.AlertState.FIRING, model.AlertState.PENDING, model.AlertState.RESOLVED)
-
-# Built once, because building them takes longer than running them, and people wait for a view.
-_ID: BindParameter[str] = bindparam("incident")
-_ALERT = tables.incident_alerts.c
-_INCIDENT = select(tables.incidents.c.data).where(tables.incidents.c.id == _ID)
-_FIRST_ALERTS = (
-    select(_ALERT.data)
-    .where(_ALERT.incident == _ID)
-    .order_by(
-        case(
-            {state.value: rank for rank, state in enumerate(_RANKED)},
-            value=_ALERT.state,
-            else_=len(_RANKED),
-        ),
-        _ALERT.subject,
-        _ALERT.rule,
-    )
-    .limit(_MOST_ALERTS)
-)
-_COUNTS = (
-    select(_ALERT.state, func.count().label("alerts"))
-    .where(_ALERT.incident == _ID)
-    .group_by(_ALERT.state)
-)
-_SUBJECT_COUNTS = (  # a subject fires while one of its alerts does
-    select(
-        func.count(_ALERT.subject.distinct()).label("subjects"),
-        func.count(
-            case((_ALERT.state == model.AlertState.FIRING.value, _ALERT.subject)).distinct()
-        ).label("firing"),
-    ).where(_ALERT.incident == _ID)
-)
-_TIMELINE = (
-    select(tables.entries.c.data)
-    .where(tables.entries.c.incident == _ID)
-    .order_by(tables.entries.c.number)
-)
 _IS_ANNOUNCEMENT = (tables.incidents.c.rule == model.ANNOUNCEMENT) & (
     tables.incidents.c.source == model.WORKS
 )
-_SUBJECTS = select(tables.subjects.c.data).where(
-    tables.subjects.c.key.in_(bindparam("keys", expanding=True))
-)
+_ALERT = tables.incident_alerts.c
 _ALL_ALERTS = (
-    select(_ALERT.data).where(_ALERT.incident == _ID).order_by(_ALERT.subject, _ALERT.rule)
+    select(_ALERT.data)
+    .where(_ALERT.incident == bindparam("incident"))
+    .order_by(_ALERT.subject, _ALERT.rule)
 )
 
 
@@ -99,8 +60,13 @@ class Queries:
 
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Return at most 100 alerts, firing ones first; `alert_counts` counts all, by state."""
+        views = await self.incident_views([incident])
+        return views[0] if views else None
+
+    async def incident_views(self, incidents: Sequence[str]) -> list[model.IncidentView]:
+        """Return those that exist, in the order asked for, by as many statements as for one."""
         return await self._database.run_reading(
-            lambda connection: _read_view(connection, {"incident": incident})
+            lambda connection: read_views(connection, incidents)
         )
 
     async def report_files(self, run: str) -> ports.ReportFiles | None:
@@ -310,28 +276,3 @@ class Queries:
                 ports.Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
                 for row in rows
             ]
-
-
-def _read_view(connection: Connection, parameters: Mapping[str, str]) -> model.IncidentView | None:
-    data = connection.scalar(_INCIDENT, parameters)
-    if data is None:
-        return None
-    alerts = codec.INCIDENT_ALERT.decode_all(connection.scalars(_FIRST_ALERTS, parameters))
-    counts: Mapping[str, int] = Counter(alert.state.value for alert in alerts)
-    all_subjects: dict[str, int] = {}
-    if len(alerts) == _MOST_ALERTS:  # there may be more
-        counts = {row.state: row.alerts for row in connection.execute(_COUNTS, parameters)}
-        total, firing = connection.execute(_SUBJECT_COUNTS, parameters).one()
-        by_state = {"firing": firing, "resolved": total - firing}
-        all_subjects = {state: count for state, count in by_state.items() if count}
-    timeline = connection.scalars(_TIMELINE, parameters)
-    keys = list({alert.subject for alert in alerts})
-    subjects = connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
-    return model.IncidentView(
-        incident=codec.INCIDENT.decode(data),
-        alerts=alerts,
-        alert_counts=dict(counts),
-        timeline=codec.ENTRY.decode_all(timeline),
-        subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(subjects)},
-        all_subjects=all_subjects,
-    )
