@@ -12,6 +12,8 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -146,26 +148,47 @@ class _InMemory(sqlite.Sqlite):
         """Leave the connection open: the database lives in it."""
 
 
-def _ask_first(disk: Disk, read: Any, query: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A disk, as the daemon sees it that has opened it."""
+
+    disk: Disk
+    now: Callable[[], datetime]
+    lease_now: Callable[[], datetime]  # the clock that leases are measured on
+
+    def ask(self, query: str, **values: object) -> Any:
+        """Return the one value of a query, without SQLAlchemy."""
+        values["now"] = _MOMENT.process_bind_param(self.now(), self.disk.dialect)
+        values["lease_now"] = _MOMENT.process_bind_param(self.lease_now(), self.disk.dialect)
+        return sqlite3.Connection.execute(self.disk.connection, query, values).fetchone()[0]
+
+
+_OPENED: ContextVar[_Opened] = ContextVar("_OPENED")  # by the daemon whose task is running
+_MOMENT = tables.Moment()
+_WAITING = "SELECT EXISTS (SELECT 1 FROM inbox WHERE consumed_at IS NULL)"
+_LEFT = "max(due - :now, coalesce(lease_until - :lease_now, due - :now))"  # until a claim
+_PENDING = f"SELECT EXISTS (SELECT 1 FROM receipts WHERE {_LEFT} <= 0)"  # noqa: S608
+_WORK = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = :kind AND {_LEFT} <= 0)"  # noqa: S608
+_NEXT = {table: f"SELECT min({_LEFT}) FROM {table}" for table in ("jobs", "receipts")}  # noqa: S608
+
+
+def seconds_to_next(table: str) -> float | None:
+    """Return in how many seconds a row of jobs or receipts can be claimed; None: never."""
+    left = _OPENED.get().ask(_NEXT[table])
+    return None if left is None else left / 1e6
+
+
+def _ask_first(opened: _Opened, read: Any, query: str) -> Any:
     """Return `read` for where there may be something; a loop that idles mostly finds nothing.
 
     It spares SQLAlchemy's work and changes nothing: an empty answer is the one that `read` gives.
     """
 
     async def ask(*arguments: Any, **options: Any) -> Any:
-        values = {"kind": options.get("kind"), "now": None}
-        if "now" in options:
-            values["now"] = _MOMENT.process_bind_param(options["now"], disk.dialect)
-        (is_there,) = sqlite3.Connection.execute(disk.connection, query, values).fetchone()
+        is_there = opened.ask(query, kind=options.get("kind"))
         return await read(*arguments, **options) if is_there else []
 
     return ask
-
-
-_MOMENT = tables.Moment()
-_WAITING = "SELECT EXISTS (SELECT 1 FROM inbox WHERE consumed_at IS NULL)"
-_PENDING = "SELECT EXISTS (SELECT 1 FROM receipts WHERE due <= :now)"
-_WORK = "SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = :kind AND due <= :now)"
 
 
 def opener(disk: Disk, world: World) -> Any:
@@ -176,14 +199,16 @@ def opener(disk: Disk, world: World) -> Any:
         del url
         database = Database(_InMemory(disk, world), token())
         await migrate.to_newest(database)
-        opened: Any = Store(database, clock)
-        opened.inbox.read = _ask_first(disk, opened.inbox.read, _WAITING)
-        opened.outbox.claim = _ask_first(disk, opened.outbox.claim, _PENDING)
-        opened.jobs.claim = _ask_first(disk, opened.jobs.claim, _WORK)
+        store: Any = Store(database, clock)
+        opened = _Opened(disk, clock.now, world.now if database.dialect.shared else clock.now)
+        _OPENED.set(opened)
+        store.inbox.read = _ask_first(opened, store.inbox.read, _WAITING)
+        store.outbox.claim = _ask_first(opened, store.outbox.claim, _PENDING)
+        store.jobs.claim = _ask_first(opened, store.jobs.claim, _WORK)
         try:
-            yield opened
+            yield store
         finally:
             with contextlib.suppress(model.TemporaryError):
-                await opened.leadership.leave()
+                await store.leadership.leave()
 
     return open_store

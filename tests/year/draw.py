@@ -48,7 +48,7 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         daemons=faults.daemons(seed),
         faults=faults.draw(seed, news, begin, end - QUIET),
         interval=timedelta(seconds=chance.choice((30, 60, 120))),
-        idle=timedelta(seconds=20),
+        idle=timedelta(minutes=10),
     )
 
 

@@ -47,6 +47,7 @@ account = "vyvx"
 base_url = "https://{host}/vyvx/v1.0"
 interval = "{interval}"
 fast_interval = "{fast_interval}"
+history = "{history}"
 """
 
 _EVPL = """
@@ -92,6 +93,7 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
             host=vyvx.HOST,
             interval=_span(plan.interval),
             fast_interval=_span(plan.fast_interval),
+            history=_span(plan.history),
         )
     if plan.lines:
         config += _EVPL.format(

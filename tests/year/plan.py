@@ -116,6 +116,7 @@ class Plan:
     fast_interval: timedelta = timedelta(seconds=10)
     line_interval: timedelta = timedelta(minutes=15)
     settle: timedelta = timedelta()  # how old a line's sample must be
+    history: timedelta = timedelta(minutes=15)  # how often the vendor's alarm records are read
     idle: timedelta = timedelta(seconds=1)  # how often a loop looks for work that woke nobody
 
     @property

@@ -15,15 +15,13 @@ from unittest import mock
 import structlog
 
 import watcher.clock
-import watcher.delivery.worker
-import watcher.jobs.runner
+from tests.year import idle
 from tests.year.clock import Datetime
 from tests.year.loop import run_to_end
 from tests.year.machine import Installation, Machine
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 from tests.year.world import World
-from watcher.daemon import clock_watch, ingest, lifecycle
 
 
 def run(plan: Plan, *, level: int = logging.CRITICAL) -> Trace:
@@ -49,18 +47,13 @@ def _without_leaks(plan: Plan, level: int) -> Iterator[None]:
     """Put what reads the time or throws dice by itself on the plan's, and say nothing."""
     tokens = random.Random(f"{plan.seed}/tokens")  # noqa: S311  # repeatable
     random.seed(plan.seed)  # for what was bound as a default argument
-    idle = plan.idle.total_seconds()
     patches = [
         (
             watcher.clock,
             "secrets",
             SimpleNamespace(token_hex=lambda size: tokens.randbytes(size).hex()),
         ),
-        (ingest, "INBOX_SECONDS", idle),
-        (watcher.jobs.runner, "POLL_SECONDS", idle),
-        (watcher.delivery.worker, "POLL_SECONDS", idle),
-        (clock_watch, "LOOK_SECONDS", idle),
-        (lifecycle, "FEED_SECONDS", max(idle, lifecycle.FEED_SECONDS)),
+        *idle.patches(plan),
     ]
     logged_before = structlog.get_config()
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.year.faults import Crash, SlackFault
 from tests.year.plan import Circuit, Plan, Rule, Status
 from tests.year.run import run
 
@@ -40,7 +41,7 @@ DAY = Plan(
         Status(at=at(1.5), circuit="103", state="online"),
     ),
     interval=timedelta(minutes=2),
-    idle=timedelta(seconds=20),
+    idle=timedelta(minutes=10),
 )
 
 
@@ -91,5 +92,20 @@ def test_a_run_is_the_same_in_another_process():
     assert other.stdout.strip() == run(MORNING).digest()
 
 
+SHOWN = ("method", "text", "done")
+DOWN = SlackFault(at=at(1), until=at(1.2), kind="down")
+DEAD = Crash(at=at(1) + timedelta(seconds=141), until=at(1) + timedelta(seconds=150))
+
+
+@pytest.mark.parametrize("fault", [DOWN, DEAD], ids=["Slack", "crash"])
+def test_an_idle_loop_that_looks_seldom_is_not_late(fault):
+    plan = replace(MORNING, faults=(fault,))
+    often, seldom = (run(replace(plan, idle=timedelta(seconds=span))) for span in (1, 300))
+    for early, late in zip(seldom.of("slack"), often.of("slack"), strict=True):
+        assert [early.fields[name] for name in SHOWN] == [late.fields[name] for name in SHOWN]
+        assert early.at < late.at + timedelta(seconds=0.1)
+
+
 def test_how_often_an_idle_loop_looks_makes_no_difference():
-    assert run(replace(MORNING, idle=timedelta(seconds=1))).digest() == run(MORNING).digest()
+    often, seldom = (run(replace(MORNING, idle=timedelta(seconds=span))) for span in (1, 300))
+    assert often.digest() == seldom.digest()
