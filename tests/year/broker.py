@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import aiomqtt
 
+from tests.year.faults import BrokerFault
 from tests.year.loop import OWNER
 from tests.year.world import World
 from watcher.receivers.mqtt.broker.client import OFFLINE, Message
@@ -22,6 +23,10 @@ class Broker:
         self.retained: dict[str, bytes] = {}
         self.clients: dict[str, Client] = {}
         self._seen: dict[str, bytes] = {}
+        loop = asyncio.get_running_loop()
+        for fault in world.plan.faults:
+            if isinstance(fault, BrokerFault):
+                loop.call_at((fault.at - world.plan.begin).total_seconds(), self._restart, fault)
 
     def build(self, settings: Any, client_id: str, *, will: str = "") -> Client:
         """Return a client, as watcher's `build` does."""
@@ -38,6 +43,16 @@ class Broker:
         for client in list(self.clients.values()):
             if topic in client.topics:
                 client.deliver(Message(topic=topic, payload=payload, retained=False))
+
+    def _restart(self, fault: BrokerFault) -> None:
+        """Go away, with every connection and perhaps with what is retained; speak no will."""
+        self.world.record("broker gone", forgets=fault.forgets)
+        clients, self.clients = self.clients, {}
+        for client in clients.values():
+            client.end()
+        if fault.forgets:
+            self.retained.clear()
+            self._seen.clear()
 
     def lose(self, owner: object) -> None:
         """Speak the wills of a daemon's clients, which have gone without a word."""
@@ -69,6 +84,8 @@ class Client:
 
     async def __aenter__(self) -> Self:
         await self._broker.world.travel()
+        if self._broker.world.spoilt(BrokerFault):
+            raise aiomqtt.MqttError("connection refused")
         if rival := self._broker.clients.pop(self.identity, None):
             rival.end()
         self._broker.clients[self.identity] = self

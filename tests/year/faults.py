@@ -54,22 +54,45 @@ class WrongClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorFault:
-    """The vendor answers 503 until `until`."""
+    """What the vendor answers until `until`.
+
+    `down`: 503; `limited`: 429; `cut`: half of the answer; `partial`: some of the circuits, where
+    all are asked for; `old`: what was true at `at`, as from a cache.
+    """
 
     at: datetime
     until: datetime
+    kind: Literal["down", "limited", "cut", "partial", "old"] = "down"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackFault:
-    """Slack answers 503, or does each write and drops the connection, until `until`."""
+    """What Slack does until `until`.
+
+    `down`: it answers 503; `answer_lost`: it does each write and drops the connection; `limited`:
+    it answers 429 to one `method`; `no_edits`: it refuses them, as a workspace may have it.
+    """
 
     at: datetime
     until: datetime
-    kind: Literal["down", "answer_lost"]
+    kind: Literal["down", "answer_lost", "limited", "no_edits"]
+    method: str = ""
 
 
-Fault = Crash | Stop | Freeze | WrongClock | VendorFault | SlackFault
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerFault:
+    """The broker loses every connection, and refuses new ones until `until`.
+
+    With `forgets` it has lost what it retained as well, as one without persistence does.
+    """
+
+    at: datetime
+    until: datetime
+    forgets: bool = False
+
+
+Fault = Crash | Stop | Freeze | WrongClock | VendorFault | SlackFault | BrokerFault
+METHODS = ("chat.postMessage", "chat.update", "conversations.history", "conversations.replies")
 
 
 def daemons(seed: int) -> int:
@@ -93,15 +116,19 @@ def draw(seed: int, news: Sequence[datetime], begin: datetime, end: datetime) ->
 def _draw_fault(chance: random.Random, at: datetime, daemon: int) -> Fault:
     until = at + timedelta(seconds=10 ** chance.uniform(0.5, 3))
     soon, steps = at + timedelta(seconds=5), chance.randint(0, 40)
+    vendor = chance.choice(("down", "limited", "cut", "partial", "old"))
+    slack = chance.choice(("down", "answer_lost", "answer_lost", "limited", "no_edits"))
+    method = chance.choice(METHODS) if slack == "limited" else ""
     return chance.choice(
         (
             Crash(at=at, until=soon, steps=steps, daemon=daemon),
             Stop(at=at, until=until, daemon=daemon),
             Freeze(at=at, until=until, daemon=daemon),
             _wrong_clock(chance, at, daemon),
-            VendorFault(at=at, until=until),
-            SlackFault(at=at, until=until, kind="down"),
+            VendorFault(at=at, until=until, kind=vendor),
+            SlackFault(at=at, until=until, kind=slack, method=method),
             SlackFault(at=at, until=until, kind="answer_lost"),
+            BrokerFault(at=at, until=until, forgets=chance.random() < 0.5),
         )
     )
 

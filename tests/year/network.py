@@ -34,10 +34,13 @@ class Answer:
 Server = Callable[[Request], Awaitable[Answer]]
 
 
-def answer_json(document: object, status: int = 200) -> Answer:
+def answer_json(
+    document: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:
     """Return an answer with a JSON document."""
     body = json.dumps(document).encode()
-    return Answer(status=status, body=body, headers={"Content-Type": "application/json"})
+    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    return Answer(status=status, body=body, headers=all_headers)
 
 
 class Session:

@@ -12,6 +12,7 @@ from tests.year.plan import NOC
 from tests.year.world import World
 
 HOST = "slack.invalid"
+_PAGE = 5
 _SHARE = "files.completeUploadExternal"
 _WRITES = {"chat.postMessage", "chat.update", _SHARE}
 
@@ -29,24 +30,38 @@ class Slack:
         world, method = self._world, request.url.name
         await world.travel()
         fault = world.spoilt(SlackFault)
-        kind = fault.kind if isinstance(fault, SlackFault) else ""
-        if kind == "answer_lost" and method not in _WRITES:
-            kind = ""
-        answer = {"ok": False} if kind == "down" else self._answer(method, dict(request.arguments))
+        kind = "" if fault is None else fault.kind
+        answer, status = self._refusal(fault, method)
+        if not answer:
+            answer = self._answer(method, dict(request.arguments))
+        is_lost = kind == "answer_lost" and method in _WRITES
         if method in _WRITES:
             world.record(
                 "slack",
                 method=method,
-                ts=answer.get("ts", ""),
+                ts=answer.get("ts", request.arguments.get("ts", "")),
                 thread_ts=request.arguments.get("thread_ts", ""),
                 text=_text(method, request.arguments),
                 done=answer["ok"],
-                answered=not kind,
+                answered=status == 200 and not is_lost,
+                error=answer.get("error", ""),
             )
         await world.travel()
-        if kind == "answer_lost":
+        if is_lost:
             raise HungUpError
-        return answer_json(answer, 503 if kind else 200)
+        return answer_json(answer, status, {"Retry-After": "20"} if status == 429 else {})
+
+    def _refusal(self, fault: SlackFault | None, method: str) -> tuple[dict[str, Any], int]:
+        """Return what Slack answers instead of doing anything; empty where it does."""
+        match fault:
+            case SlackFault(kind="down"):
+                return {"ok": False}, 503
+            case SlackFault(kind="limited", method=limited) if limited == method:
+                return {"ok": False, "error": "ratelimited"}, 429
+            case SlackFault(kind="no_edits") if method == "chat.update":
+                return {"ok": False, "error": "edit_window_closed"}, 200
+            case _:
+                return {}, 200
 
     def _answer(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         answer = {
@@ -75,14 +90,14 @@ class Slack:
             for message in self._messages.values()
             if "thread_ts" not in message and float(message["ts"]) >= oldest
         ]
-        return {"ok": True, "messages": messages[::-1]}
+        return _page(messages[::-1], arguments)
 
     def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
         ts = arguments["ts"]
         if ts not in self._messages:
             return {"ok": False, "error": "thread_not_found"}
         thread = [message for message in self._messages.values() if message.get("thread_ts") == ts]
-        return {"ok": True, "messages": [self._messages[ts], *thread]}
+        return _page([self._messages[ts], *thread], arguments)
 
     def _announce(self, _: dict[str, Any]) -> dict[str, Any]:
         self._files += 1
@@ -113,3 +128,9 @@ def _text(method: str, arguments: Mapping[str, Any]) -> str:
         return str(arguments["text"])
     names = (file["title"] for file in json.loads(arguments["files"]))
     return " ".join((*names, arguments.get("initial_comment", "")))
+def _page(messages: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return some of the messages: Slack may give fewer than were asked for."""
+    begin = int(arguments.get("cursor", 0))
+    end = begin + _PAGE
+    cursor = {"next_cursor": str(end)} if end < len(messages) else {}
+    return {"ok": True, "messages": messages[begin:end], "response_metadata": cursor}

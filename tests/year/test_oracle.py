@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from tests.year import oracle
-from tests.year.faults import Crash, Freeze, SlackFault, Stop, VendorFault, WrongClock
+from tests.year.faults import BrokerFault, Crash, Freeze, SlackFault, Stop, VendorFault, WrongClock
 from tests.year.laws.timing import due
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
@@ -104,7 +104,15 @@ FAULTS = {
     "clock behind": WrongClock(at=at(0.9), until=at(1.2), by=timedelta(hours=-5)),
     "clock wrong at start": WrongClock(at=at(0), until=at(1.2), by=timedelta(hours=3)),
     "vendor": VendorFault(at=at(1) + timedelta(seconds=90), until=at(1.2)),
+    "vendor limited": VendorFault(at=at(0.99), until=at(1.05), kind="limited"),
+    "vendor cut": VendorFault(at=at(0.99), until=at(1.05), kind="cut"),
+    "vendor partial": VendorFault(at=at(1) + timedelta(minutes=3), until=at(1.2), kind="partial"),
+    "vendor old": VendorFault(at=at(1.4), until=at(1.6), kind="old"),
     "slack": SlackFault(at=at(1), until=at(1.2), kind="down"),
+    "slack limited": SlackFault(at=at(1), until=at(1.2), kind="limited", method="chat.postMessage"),
+    "slack no edits": SlackFault(at=at(1.4), until=at(1.55), kind="no_edits"),
+    "broker": BrokerFault(at=at(1), until=at(1.2)),
+    "broker forgets": BrokerFault(at=at(1.2), until=at(1.3), forgets=True),
     "answer": LOST,
 }
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from tests.year.faults import SlackFault, VendorFault
+from tests.year.faults import BrokerFault, SlackFault, VendorFault
 from tests.year.plan import Plan, Status
 from tests.year.trace import Trace
+
+Spoilt = TypeVar("Spoilt", BrokerFault, SlackFault, VendorFault)
 
 
 class World:
@@ -32,17 +35,18 @@ class World:
         """Wait for as long as a request or an answer is on its way."""
         await asyncio.sleep(self.chance.uniform(0.005, 0.15))
 
-    def spoilt(self, kind: type[VendorFault | SlackFault]) -> VendorFault | SlackFault | None:
-        """Return what is wrong with the vendor or with Slack now."""
+    def spoilt(self, kind: type[Spoilt]) -> Spoilt | None:
+        """Return what is wrong with the vendor, Slack or the broker now."""
         now = self.now()
         faults = (fault for fault in self.plan.faults if isinstance(fault, kind))
         return next((fault for fault in faults if fault.at <= now < fault.until), None)
 
-    def states(self) -> dict[str, str]:
-        """Return the true state of each circuit now."""
+    def states(self, at: datetime | None = None) -> dict[str, str]:
+        """Return the true state of each circuit, now unless another time is given."""
         states = {circuit.id: "online" for circuit in self.plan.circuits}
         for fact in self.statuses():
-            states[fact.circuit] = fact.state
+            if at is None or fact.at <= at:
+                states[fact.circuit] = fact.state
         return states
 
     def statuses(self) -> list[Status]:

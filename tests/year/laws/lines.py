@@ -70,6 +70,7 @@ class _About:
         self._rule = rule
         self._line = line
         self._records = messages.about(trace, line.id)
+        self._kept = messages.kept(trace)
         self._quirks = [q for q in plan.facts if isinstance(q, Quirk) and q.line == line.id]
         self._spans = {way: spans(plan, line, way) for way in DIRECTIONS}
 
@@ -81,7 +82,7 @@ class _About:
                     yield from self._about_full(way, span, self._spans[way][number + 1 :])
         yield from self._about_clear()
         yield from self._about_late()
-        yield from messages.repetitions(self._records, self._line.id)
+        yield from messages.repetitions(self._records, self._line.id, self._kept)
         yield from self._about_invented(series)
 
     def _about_full(self, way: Direction, span: Span, later: Sequence[Span]) -> Iterator[str]:

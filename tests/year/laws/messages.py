@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tests.year.trace import Record, Trace
@@ -13,16 +13,29 @@ def about(trace: Trace, name: str) -> list[Record]:
     return [r for r in trace.of("slack") if r.fields["done"] and name in text(r)]
 
 
-def shows(records: Sequence[Record], at: datetime) -> bool:
-    """Return whether a thread shows it as down at a time: the newest text of a first message."""
+def kept(trace: Trace) -> dict[str, datetime]:
+    """Return from when on which messages could not be edited: each may get a successor."""
+    refused = (r for r in trace.of("slack") if r.fields.get("error") == "edit_window_closed")
+    return {record.fields["ts"]: record.at for record in reversed(list(refused))}
+
+
+def shows(records: Sequence[Record], at: datetime, but_not: Collection[str] = ()) -> bool:
+    """Return whether a thread shows it as down at a time: the newest text of a first message.
+
+    A thread that goes on elsewhere does not count, nor what is named in `but_not`.
+    """
     parents: dict[str, Record] = {}
+    left = {r.fields["thread_ts"] for r in records if r.at <= at and "continued in" in text(r)}
     for record in records:
         if record.at <= at and not record.fields["thread_ts"]:
             parents[record.fields["ts"]] = record
-    return any(is_down(record) for record in parents.values())
+    left.update(but_not)
+    return any(is_down(record) for ts, record in parents.items() if ts not in left)
 
 
-def repetitions(records: Sequence[Record], name: str) -> Iterator[str]:
+def repetitions(
+    records: Sequence[Record], name: str, kept_since: Mapping[str, datetime]
+) -> Iterator[str]:
     """Yield what was told twice: a second thread while one is open, a text again in a thread."""
     texts: set[tuple[str, str]] = set()
     for record in records:
@@ -30,7 +43,8 @@ def repetitions(records: Sequence[Record], name: str) -> Iterator[str]:
             continue
         thread = record.fields["thread_ts"]
         just_before = record.at - timedelta(microseconds=1)
-        if not thread and is_down(record) and shows(records, just_before):
+        succeeded = {ts for ts, since in kept_since.items() if since <= record.at}
+        if not thread and is_down(record) and shows(records, just_before, succeeded):
             yield f"twice: a second thread about {name} at {record.at}"
         if thread and (thread, text(record)) in texts:
             yield f"twice: {text(record)!r} at {record.at}"

@@ -55,7 +55,7 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
         for record in records:
             if messages.is_clear(record) and shown_by < record.at < span.end:
                 yield f"false all-clear: {circuit.name} at {record.at}, down from {span.begin} on"
-    yield from messages.repetitions(records, circuit.name)
+    yield from messages.repetitions(records, circuit.name, messages.kept(trace))
     first = spans[0].begin if spans else plan.end
     if records and records[0].at < first:
         yield f"invented: {circuit.name} at {records[0].at}"

@@ -23,18 +23,25 @@ class Vyvx:
         world = self._world
         await world.travel()
         *_, identity, what = request.url.path.split("/")
-        asked, spoilt = world.now(), world.spoilt(VendorFault)
-        answer = Answer(status=503) if spoilt else self._answer(identity, what)
+        asked, fault = world.now(), world.spoilt(VendorFault)
+        answer = self._answer(identity, what, fault)
         await world.travel()
         if identity == "_active":
-            world.record("polled", source="vyvx", asked=asked, whole=spoilt is None)
+            world.record("polled", source="vyvx", asked=asked, whole=fault is None)
         return answer
 
-    def _answer(self, identity: str, what: str) -> Answer:
-        states = self._world.states()
+    def _answer(self, identity: str, what: str, fault: VendorFault | None) -> Answer:
+        kind = "" if fault is None else fault.kind
+        if kind == "down":
+            return Answer(status=503)
+        if kind == "limited":
+            return Answer(status=429, headers={"Retry-After": "40"})
+        true_at = fault.at if fault and kind == "old" else self._world.now()
+        states = self._world.states(true_at)
         services: dict[str, object]
         if identity == "_active":
-            services = {key: _status(state) for key, state in states.items()}
+            listed = list(states.items())[:: 2 if kind == "partial" else 1]
+            services = {key: _status(state) for key, state in listed}
         elif identity not in states:
             return Answer(status=404)
         elif what == "status":
@@ -42,14 +49,17 @@ class Vyvx:
         elif what == "details":
             services = {identity: {"id": identity, "name": self._names[identity]}}
         else:
-            services = {identity: {"history": {"events": self._events(identity)}}}
-        return answer_json({"data": {"services": services, "time": _stamp(self._world.now())}})
+            services = {identity: {"history": {"events": self._events(identity, true_at)}}}
+        answer = answer_json({"data": {"services": services, "time": _stamp(true_at)}})
+        if kind == "cut":
+            answer.body = answer.body[: len(answer.body) // 2]
+        return answer
 
-    def _events(self, identity: str) -> list[dict[str, object]]:
+    def _events(self, identity: str, true_at: datetime) -> list[dict[str, object]]:
         events: list[dict[str, object]] = []
         interval: dict[str, str] = {}
         for fact in self._world.statuses():
-            if fact.circuit != identity:
+            if fact.circuit != identity or fact.at > true_at:
                 continue
             interval["end"] = _stamp(fact.at)
             interval = {"start": _stamp(fact.at), "end": ""}
