@@ -45,10 +45,12 @@ class _Nothing:
 class _Cursor(sqlite3.Cursor):
     def execute(self, *arguments: Any) -> Any:
         await_only(_Nothing())
+        self.connection.before(str(arguments[0]))
         return super().execute(*arguments)
 
     def executemany(self, *arguments: Any) -> Any:
         await_only(_Nothing())
+        self.connection.before(str(arguments[0]))
         return super().executemany(*arguments)
 
     async def _async_soft_close(self) -> None:
@@ -56,6 +58,20 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Connection(sqlite3.Connection):
+    """`before` is called with each statement, and those around COMMIT; it may raise."""
+
+    before: Callable[[str], None] = staticmethod(lambda _: None)
+
+    def commit(self) -> None:
+        self.before("COMMIT")
+        super().commit()
+        self.before("COMMITTED")
+
+    def close(self) -> None:
+        """Roll back alone: the database lives in it, and SQLAlchemy closes what has failed."""
+        if self.in_transaction:
+            self.rollback()
+
     def cursor(self, factory: Any = _Cursor) -> Any:
         return super().cursor(factory)
 

@@ -16,11 +16,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crash:
-    """The daemon dies after so many steps of its own from `at` on, and is started at `until`."""
+    """The daemon dies after so many steps of its own from `at` on, and is started at `until`.
+
+    With `statements` it dies inside a transaction instead, before that one of its statements.
+    """
 
     at: datetime
     until: datetime
     steps: int = 0
+    statements: int = 0
     daemon: int = 0
 
 
@@ -91,7 +95,20 @@ class BrokerFault:
     forgets: bool = False
 
 
-Fault = Crash | Stop | Freeze | WrongClock | VendorFault | SlackFault | BrokerFault
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFault:
+    """What the database does until `until`.
+
+    `locked`: it begins no transaction that writes; `full`: it writes nothing; `broken`: it neither
+    writes nor reads; `unsure`: it commits, and says that it failed.
+    """
+
+    at: datetime
+    until: datetime
+    kind: Literal["locked", "full", "broken", "unsure"]
+
+
+Fault = StoreFault | Crash | Stop | Freeze | WrongClock | VendorFault | SlackFault | BrokerFault
 METHODS = ("chat.postMessage", "chat.update", "conversations.history", "conversations.replies")
 
 
@@ -118,10 +135,13 @@ def _draw_fault(chance: random.Random, at: datetime, daemon: int) -> Fault:
     soon, steps = at + timedelta(seconds=5), chance.randint(0, 40)
     vendor = chance.choice(("down", "limited", "cut", "partial", "old"))
     slack = chance.choice(("down", "answer_lost", "answer_lost", "limited", "no_edits"))
+    store = chance.choice(("locked", "full", "broken", "unsure"))
     method = chance.choice(METHODS) if slack == "limited" else ""
     return chance.choice(
         (
             Crash(at=at, until=soon, steps=steps, daemon=daemon),
+            Crash(at=at, until=soon, statements=1 + steps, daemon=daemon),
+            StoreFault(at=at, until=at + timedelta(seconds=chance.uniform(1, 60)), kind=store),
             Stop(at=at, until=until, daemon=daemon),
             Freeze(at=at, until=until, daemon=daemon),
             _wrong_clock(chance, at, daemon),

@@ -118,6 +118,11 @@ class YearLoop(asyncio.BaseEventLoop):
         """End everything of an owner, as SIGKILL does, after so many of its steps."""
         self._doomed[owner] = (steps, killed)
 
+    def kill_now(self, owner: object) -> None:
+        """End everything of a doomed owner with the step that is running."""
+        _, killed = self._doomed[owner]
+        self._doomed[owner] = (0, killed)
+
     def freeze(self, owner: object) -> None:
         """Let nothing of an owner run, as SIGSTOP does."""
         self._frozen.setdefault(owner, [])

@@ -14,6 +14,7 @@ from tests.year.faults import Crash, Freeze, Stop
 from tests.year.loop import OWNER
 from tests.year.network import Session
 from tests.year.peers import evpl, vyvx
+from tests.year.storage import Storage
 from tests.year.world import World
 from watcher import model
 from watcher.daemon import app
@@ -21,6 +22,7 @@ from watcher.daemon.outside import Outside
 
 RESTART_SECONDS = 2.0  # until a daemon that has ended is started again
 STOP_SECONDS = 60.0
+_NEVER = 1_000_000_000
 
 
 class Installation:
@@ -30,6 +32,8 @@ class Installation:
         self.world = world
         self.folder = folder
         self.disk = database.Disk()
+        self.storage = Storage(world)
+        self.disk.connection.before = self.storage.before
         self.broker = Broker(world)
         self.servers = {
             vyvx.HOST: vyvx.Vyvx(world).serve,
@@ -101,7 +105,11 @@ class Machine:
             self._stay_down_until(fault.until)
             self._loop.call_at(self._up_at, self.start)
 
-        self._loop.kill_after(self._owner, fault.steps, killed)
+        steps = fault.steps
+        if fault.statements:
+            steps = _NEVER
+            self._common.storage.doom(self._owner, fault.statements)
+        self._loop.kill_after(self._owner, steps, killed)
 
     def _stop_until(self, fault: Stop) -> None:
         self._stay_down_until(fault.until)

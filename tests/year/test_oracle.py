@@ -9,7 +9,16 @@ from unittest import mock
 import pytest
 
 from tests.year import oracle
-from tests.year.faults import BrokerFault, Crash, Freeze, SlackFault, Stop, VendorFault, WrongClock
+from tests.year.faults import (
+    BrokerFault,
+    Crash,
+    Freeze,
+    SlackFault,
+    Stop,
+    StoreFault,
+    VendorFault,
+    WrongClock,
+)
 from tests.year.laws.timing import due
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
@@ -98,6 +107,11 @@ def test_a_fault_that_has_just_ended_puts_off_what_is_due():
 LOST = SlackFault(at=at(1), until=at(1) + timedelta(minutes=5), kind="answer_lost")
 FAULTS = {
     "crash": Crash(at=at(1) + timedelta(seconds=30), until=at(1) + SOON, steps=20),
+    "crash in a transaction": Crash(at=at(1) + SOON, until=at(1) + 2 * SOON, statements=7),
+    "store locked": StoreFault(at=at(1) + SOON, until=at(1.05), kind="locked"),
+    "store full": StoreFault(at=at(1) + SOON, until=at(1.05), kind="full"),
+    "store broken": StoreFault(at=at(1) + SOON, until=at(1.05), kind="broken"),
+    "store unsure": StoreFault(at=at(1) + SOON, until=at(1.05), kind="unsure"),
     "stop": Stop(at=at(1) + timedelta(seconds=30), until=at(1.1)),
     "freeze": Freeze(at=at(1) + timedelta(seconds=30), until=at(1.1)),
     "clock ahead": WrongClock(at=at(0.9), until=at(1.2), by=timedelta(days=2)),
