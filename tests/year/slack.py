@@ -128,6 +128,8 @@ def _text(method: str, arguments: Mapping[str, Any]) -> str:
         return str(arguments["text"])
     names = (file["title"] for file in json.loads(arguments["files"]))
     return " ".join((*names, arguments.get("initial_comment", "")))
+
+
 def _page(messages: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
     """Return some of the messages: Slack may give fewer than were asked for."""
     begin = int(arguments.get("cursor", 0))
