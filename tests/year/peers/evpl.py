@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tests.year.faults import VendorFault
 from tests.year.network import Answer, Request, answer_json
+from tests.year.peers import refusals
 from tests.year.peers.series import DIRECTIONS, Series
 from tests.year.world import World
 
@@ -24,13 +25,14 @@ class Evpl:
         """Answer one request; it and the answer take a while to arrive."""
         world = self._world
         await world.travel()
-        asked, spoilt = world.now(), world.spoilt(VendorFault)
-        answer = Answer(status=503) if spoilt else self._answer(request, asked)
+        asked, fault = world.now(), world.spoilt(VendorFault)
+        known_at = refusals.known_at(fault, asked)
+        answer = refusals.refusal(fault) or self._answer(request, known_at, refusals.step(fault))
         await world.travel()
-        world.record("polled", source="evpl", asked=asked, whole=spoilt is None)
-        return answer
+        world.record("polled", source="evpl", asked=asked, whole=fault is None)
+        return refusals.cut(fault, answer)
 
-    def _answer(self, request: Request, now: datetime) -> Answer:
+    def _answer(self, request: Request, now: datetime, step: int) -> Answer:
         query = request.url.query
         start = datetime.fromisoformat(query["startTime"])
         entries = [
@@ -54,7 +56,7 @@ class Evpl:
                 "currentPage": first // _PAGE + 1,
                 "totalPages": pages,
                 "hasNext": first + _PAGE < len(entries),
-                "entries": entries[first : first + _PAGE],
+                "entries": entries[first : first + _PAGE : step],
             }
         )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tests.year.faults import VendorFault
 from tests.year.network import Answer, Request, answer_json
+from tests.year.peers import refusals
 from tests.year.world import World
 
 HOST = "vyvx.invalid"
@@ -31,16 +32,13 @@ class Vyvx:
         return answer
 
     def _answer(self, identity: str, what: str, fault: VendorFault | None) -> Answer:
-        kind = "" if fault is None else fault.kind
-        if kind == "down":
-            return Answer(status=503)
-        if kind == "limited":
-            return Answer(status=429, headers={"Retry-After": "40"})
-        true_at = fault.at if fault and kind == "old" else self._world.now()
+        if refused := refusals.refusal(fault):
+            return refused
+        true_at = refusals.known_at(fault, self._world.now())
         states = self._world.states(true_at)
         services: dict[str, object]
         if identity == "_active":
-            listed = list(states.items())[:: 2 if kind == "partial" else 1]
+            listed = list(states.items())[:: refusals.step(fault)]
             services = {key: _status(state) for key, state in listed}
         elif identity not in states:
             return Answer(status=404)
@@ -50,10 +48,8 @@ class Vyvx:
             services = {identity: {"id": identity, "name": self._names[identity]}}
         else:
             services = {identity: {"history": {"events": self._events(identity, true_at)}}}
-        answer = answer_json({"data": {"services": services, "time": _stamp(true_at)}})
-        if kind == "cut":
-            answer.body = answer.body[: len(answer.body) // 2]
-        return answer
+        document = {"data": {"services": services, "time": _stamp(true_at)}}
+        return refusals.cut(fault, answer_json(document))
 
     def _events(self, identity: str, true_at: datetime) -> list[dict[str, object]]:
         events: list[dict[str, object]] = []
