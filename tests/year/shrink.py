@@ -189,9 +189,9 @@ def _parts(value: Any) -> Iterator[Any]:
             yield from _parts(getattr(value, field.name))
 
 
-def kinds(found: Collection[str]) -> set[str]:
+def kinds(sentences: Collection[str]) -> set[str]:
     """Return what kinds of complaints there are."""
-    return {complaint.partition(":")[0] for complaint in found}
+    return {complaint.partition(":")[0] for complaint in sentences}
 
 
 def main() -> int:
@@ -201,8 +201,8 @@ def main() -> int:
     parser.add_argument("--days", type=float, default=1.0)
     arguments = parser.parse_args()
     plan = draw(arguments.seed, arguments.days)
-    found = complaints(plan, run(plan))
-    if not found:
+    original = complaints(plan, run(plan))
+    if not original:
         return 1
 
     def still_fails(candidate: Plan) -> bool:
@@ -211,7 +211,7 @@ def main() -> int:
         except Exception:  # noqa: BLE001  # a plan without what its facts name
             return False
         print(f"{len(source(candidate))} characters: {wrong[:1]}", file=sys.stderr)  # noqa: T201
-        return not kinds(found).isdisjoint(kinds(wrong))
+        return not kinds(original).isdisjoint(kinds(wrong))
 
     plan = shrink(plan, still_fails)
     print(as_test(plan, complaints(plan, run(plan))[0]), end="")  # noqa: T201  # its output
