@@ -7,10 +7,10 @@ import io
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
 from PIL import Image
 from playwright.async_api import Browser, ViewportSize, async_playwright
 from reportlab.pdfgen.canvas import Canvas

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
 from playwright.async_api import Browser, ViewportSize, async_playwright
 
 HERE = Path(__file__).resolve().parent

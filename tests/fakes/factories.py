@@ -1,9 +1,9 @@
 """Nouns with defaults, and direct access to the tables."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Table, select, update
 
 from watcher import model, ports

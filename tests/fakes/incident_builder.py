@@ -1,8 +1,9 @@
 """One outage as the receivers see it, and a store of receipts in memory."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.backoff import Backoff

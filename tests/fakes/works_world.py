@@ -1,8 +1,9 @@
 """A world in which carriers announce works on circuits of three sites."""
 
-from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, FakeInventory, World, rule, ruleset
 from tests.fakes.notices import notice

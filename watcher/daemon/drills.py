@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from msgspec.structs import replace
 from sqlalchemy import make_url
 
 from watcher import delivery, engine, model, ports, ruleset

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from watcher import engine, model, ports
 from watcher.clock import STEP, Clock, Wakeup

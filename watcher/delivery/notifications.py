@@ -6,8 +6,9 @@ until an attempt succeeds. So a daemon that takes over goes on with it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 

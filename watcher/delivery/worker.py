@@ -41,11 +41,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import structlog
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token

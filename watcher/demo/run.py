@@ -12,12 +12,12 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 import typer
+from msgspec.structs import replace
 
 from watcher import logs, model, ports, settings
 from watcher.daemon import app

@@ -7,9 +7,10 @@ false, or None for "cannot tell" (docs/decisions/0001): that neither fires nor r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import conditions, details, faults

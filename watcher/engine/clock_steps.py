@@ -7,8 +7,9 @@ time of day (phases, hours, maintenance) is evaluated again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import alerts, marks

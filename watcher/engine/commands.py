@@ -5,7 +5,7 @@ A command that cannot be obeyed raises IllegalCommand before anything has change
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import alerts, details

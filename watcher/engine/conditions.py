@@ -157,5 +157,6 @@ def evaluate_predicate(
     except ExpressionError as error:
         ctx.add_expression_error(rule, key, error)
         return failed
-    ctx.clear_expression_error(rule, key)
+    if ctx.state.alert_index.expression_errors:
+        ctx.clear_expression_error(rule, key)
     return truth

@@ -9,9 +9,10 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.changes import Agenda, Changes, Note, join_notes, short_id
@@ -192,8 +193,7 @@ class StepContext:
 
     def clear_expression_error(self, rule: Rule, key: str) -> None:
         """Note that an expression has worked."""
-        if errors := self.state.alert_index.expression_errors:
-            errors.discard((rule.name, key))
+        self.state.alert_index.expression_errors.discard((rule.name, key))
 
     # Incidents
 

@@ -13,8 +13,9 @@ not asked for what is over.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import alerts

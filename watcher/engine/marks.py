@@ -7,15 +7,17 @@ as a time of day does not. A threshold counts in the vendor's time (docs/decisio
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.rules.rule import Rule, Threshold
 from watcher.model import AlertState
 
-Noun = TypeVar("Noun")
+Noun = TypeVar("Noun", bound=Struct)
 
 # Of an incident's alert.
 _SAMPLED = frozenset({"since", "until", "unseen_since", "unwell_since", "flips"})
@@ -36,13 +38,13 @@ _NO_TIMES = frozenset({"labels", "fields"})
 def moved(noun: Noun, by: timedelta, *, fixed: Collection[str] = ()) -> Noun:
     """Return a noun with all its times moved, those inside of it as well; `fixed` fields stay."""
     changes = {}
-    for name in (field.name for field in fields(cast("Any", noun))):
+    for name in noun.__struct_fields__:
         if name not in fixed:
             value = getattr(noun, name)
             new = _moved(value, by)
             if new is not value:
                 changes[name] = new
-    return cast("Noun", replace(cast("Any", noun), **changes)) if changes else noun
+    return replace(noun, **changes) if changes else noun
 
 
 def _moved(value: Any, by: timedelta) -> Any:
@@ -54,7 +56,7 @@ def _moved(value: Any, by: timedelta) -> Any:
             return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
         case Mapping() if any(isinstance(item, datetime) for item in value.values()):
             return {key: _moved(item, by) for key, item in value.items()}
-        case _ if is_dataclass(value):
+        case Struct():
             return moved(value, by)
         case _:
             return value
@@ -154,7 +156,7 @@ def cap(noun: Noun, latest: datetime, names: Collection[str]) -> Noun:
         for name in names
         if (at := getattr(noun, name, None)) is not None and at > latest
     }
-    return cast("Noun", replace(cast("Any", noun), **changes)) if changes else noun
+    return replace(noun, **changes) if changes else noun
 
 
 def cap_subject(subject: model.Subject, now: datetime) -> model.Subject:

@@ -12,6 +12,8 @@ from dataclasses import field
 from datetime import datetime
 from itertools import count
 
+from msgspec import Struct
+
 from watcher import model
 from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import Ruleset
@@ -29,8 +31,7 @@ from watcher.engine.step import Event, Reloaded, step
 Responder = Callable[[model.Effect, datetime], Iterable[tuple[datetime, Event]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
+class StepResult(Struct, frozen=True, kw_only=True, gc=False):
     """One event, when it was applied, and its effects.
 
     `refusal` says why a command could not be obeyed. `matters` marks a poll that other rules, or a
@@ -113,8 +114,7 @@ class Runner:
         return StepResult(at=self.now, event=event, effects=effects, matters=matters)
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(Struct, frozen=True, gc=False):
     """A timeline entry, and when people were notified of it; of a quiet one, when it was made."""
 
     at: datetime

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.dataclass import dataclass

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine import alerts, clock_steps, commands, details, dry_run
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
@@ -32,8 +33,7 @@ from watcher.engine.works import announcements, notices
 from watcher.model import AlertState, Visibility
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloaded:
+class Reloaded(Struct, frozen=True, kw_only=True):
     """New rules are in force. At a start, nobody has watched since `unwatched_since`."""
 
     ruleset: Ruleset

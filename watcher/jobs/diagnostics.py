@@ -6,8 +6,9 @@ A run that failed is not repeated; one that was interrupted with its daemon is, 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup

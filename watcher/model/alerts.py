@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct, field
+
 from watcher.model.subjects import Scalar
 
 
@@ -33,8 +33,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Struct, frozen=True, kw_only=True, gc=False):
     """What a threshold's value is of: the direction that counts, and how much of the window.
 
     `covered` is how much of it has samples, None for all of it. `held` are the directions that
@@ -47,8 +46,7 @@ class Measured:
     held: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(Struct, frozen=True, kw_only=True, gc=False):
     """One rule on one subject.
 
     `since` is when it entered its state. Pending: the condition has held since `since`, and it may
@@ -81,8 +79,7 @@ class Alert:
         return self.rule, self.subject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentAlert:
+class IncidentAlert(Struct, frozen=True, kw_only=True, gc=False):
     """An alert as readers see it; it stays with its incident when the alert itself moves on.
 
     The condition held from `since` until `until`, which is None while it holds. `unseen_since` is

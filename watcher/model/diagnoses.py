@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
 
 
 class DiagnosisStatus(StrEnum):
@@ -24,8 +24,7 @@ class DiagnosisStatus(StrEnum):
     SKIPPED = "skipped"  # a budget or a cooldown said no: `message` says which
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True, gc=False):
     """The decoded PDF of one run: `size` in bytes, `sha256` in hex; its bytes are in the store."""
 
     run: str
@@ -36,8 +35,7 @@ class Report:
     preview: bool = False  # whether a PNG of the first page could be drawn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True, kw_only=True, gc=False):
     """One run of Lumen Service Diagnostics for one service id."""
 
     run: str
@@ -103,8 +101,7 @@ def split_passed(findings: Iterable[str]) -> tuple[list[str], list[str]]:
 _CONCLUSIVE = {DiagnosisStatus.DONE, DiagnosisStatus.NO_REPORT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True, gc=False):
     """What changed from one run to a later one; of each pair, the earlier value comes first."""
 
     disposition: tuple[str, str] | None = None  # None while it is the same

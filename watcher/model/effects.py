@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+
 from watcher.model.alerts import Alert, IncidentAlert
 from watcher.model.incidents import Entry, Incident
 from watcher.model.oncall import Calendar
@@ -13,22 +14,19 @@ from watcher.model.subjects import Sample, SourceHealth, Subject
 from watcher.model.works import Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True, kw_only=True, gc=False):
     """The subject has vanished and nothing depends on it any more: drop it."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsNeeded:
+class DetailsNeeded(Struct, frozen=True, kw_only=True, gc=False):
     """Fetch this subject's details now."""
 
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryNeeded:
+class HistoryNeeded(Struct, frozen=True, kw_only=True, gc=False):
     """Fetch what the vendor recorded of this subject between two times, when there is time."""
 
     subject: str
@@ -36,8 +34,7 @@ class HistoryNeeded:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosisNeeded:
+class DiagnosisNeeded(Struct, frozen=True, kw_only=True, gc=False):
     """Run Service Diagnostics once: `run` is derived from content, so asking twice is one run."""
 
     run: str
@@ -45,16 +42,14 @@ class DiagnosisNeeded:
     service_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlternativesNeeded:
+class AlternativesNeeded(Struct, frozen=True, kw_only=True, gc=False):
     """Find out once for this incident what could be ordered as a backup at an address."""
 
     incident: str
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandwidthNeeded:
+class BandwidthNeeded(Struct, frozen=True, kw_only=True, gc=False):
     """Change a connection's bandwidth, once: `order` is derived from content.
 
     In Mbit/s; `connection` is a subject's key, and `from_mbps` what it must have for the change to
@@ -72,15 +67,13 @@ class BandwidthNeeded:
     to_words: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollNeeded:
+class PollNeeded(Struct, frozen=True, kw_only=True, gc=False):
     """A pending alert is due: this source's next poll decides about it, so poll now."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpressionFailed:
+class ExpressionFailed(Struct, frozen=True, kw_only=True, gc=False):
     """A rule's expression failed at run time; reported once for each rule and subject."""
 
     rule: str

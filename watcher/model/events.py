@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.incidents import Fallback
 from watcher.model.oncall import Calendar
@@ -19,8 +20,7 @@ from watcher.model.tickets import TicketState
 from watcher.model.works import Notice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Polled:
+class Polled(Struct, frozen=True, kw_only=True, gc=False):
     """A poll was answered.
 
     `seen` are the subjects that changed since the poll before (all of them on the first, and one
@@ -43,8 +43,7 @@ class Polled:
     unread_values: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollFailed:
+class PollFailed(Struct, frozen=True, kw_only=True, gc=False):
     """A poll was not answered usefully. `permanent` says that waiting will not help."""
 
     source: str
@@ -52,27 +51,23 @@ class PollFailed:
     permanent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticked:
+class Ticked(Struct, frozen=True, kw_only=True, gc=False):
     """One of the state's own deadlines has come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStepped:
+class ClockStepped(Struct, frozen=True, kw_only=True, gc=False):
     """The machine's clock was set: what was `now` until this event is `now + by` from it on."""
 
     by: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stalled:
+class Stalled(Struct, frozen=True, kw_only=True, gc=False):
     """Nobody has watched since then: the machine was suspended, or this process stood still."""
 
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsRead:
+class DetailsRead(Struct, frozen=True, kw_only=True, gc=False):
     """The answer to a request for a subject's details; `error` says why there are none."""
 
     subject: str
@@ -80,8 +75,7 @@ class DetailsRead:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRead:
+class HistoryRead(Struct, frozen=True, kw_only=True, gc=False):
     """What the vendor recorded of a subject between two times.
 
     `error` says why it could not be read; `permanent` says that waiting will not help.
@@ -95,23 +89,20 @@ class HistoryRead:
     permanent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosed:
+class Diagnosed(Struct, frozen=True, kw_only=True, gc=False):
     """A run of Service Diagnostics started, ended, failed or was refused by a budget."""
 
     diagnosis: Diagnosis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosisWanted:
+class DiagnosisWanted(Struct, frozen=True, kw_only=True, gc=False):
     """A person asks for a run for this incident; budgets and cooldown still apply."""
 
     incident: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlternativesRead:
+class AlternativesRead(Struct, frozen=True, kw_only=True, gc=False):
     """What can be ordered as a backup at an address; `why` says why nothing.
 
     `note` is what people should know of such offers.
@@ -124,24 +115,21 @@ class AlternativesRead:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemedyApproved:
+class RemedyApproved(Struct, frozen=True, kw_only=True, gc=False):
     """A person wants the proposed change of bandwidth to be made."""
 
     incident: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemedyRefused:
+class RemedyRefused(Struct, frozen=True, kw_only=True, gc=False):
     """A person does not want it."""
 
     incident: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandwidthNews:
+class BandwidthNews(Struct, frozen=True, kw_only=True, gc=False):
     """How a change of bandwidth is now; `order` is that of BandwidthNeeded.
 
     `message` says why, where that is needed; `mbps` is what the vendor shows, if that is known.
@@ -160,24 +148,21 @@ class BandwidthNews:
     had: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True, kw_only=True, gc=False):
     """A person has acknowledged the incident."""
 
     incident: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unacknowledged:
+class Unacknowledged(Struct, frozen=True, kw_only=True, gc=False):
     """A person has withdrawn an acknowledgement."""
 
     incident: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedByHand:
+class ResolvedByHand(Struct, frozen=True, kw_only=True, gc=False):
     """A person has resolved the incident; `text` says why, in the person's words."""
 
     incident: str
@@ -185,8 +170,7 @@ class ResolvedByHand:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
+class Noted(Struct, frozen=True, kw_only=True, gc=False):
     """A person has written a note on the timeline."""
 
     incident: str
@@ -194,8 +178,7 @@ class Noted:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketRecorded:
+class TicketRecorded(Struct, frozen=True, kw_only=True, gc=False):
     """A person names the carrier's ticket, or says where it stands; empty: as it was."""
 
     incident: str
@@ -205,23 +188,20 @@ class TicketRecorded:
     state: TicketState | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silenced:
+class Silenced(Struct, frozen=True, kw_only=True, gc=False):
     """A person has muted notifications for a while."""
 
     silence: Silence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsilenced:
+class Unsilenced(Struct, frozen=True, kw_only=True, gc=False):
     """A person has ended a silence, named by its id."""
 
     silence: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverFailed:
+class ReceiverFailed(Struct, frozen=True, kw_only=True, gc=False):
     """A receiver has been failing for too long, or until a person fixes something.
 
     `others` are notified of that. `fallback` is notified in its place from now on; None leaves the
@@ -235,22 +215,19 @@ class ReceiverFailed:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverRecovered:
+class ReceiverRecovered(Struct, frozen=True, kw_only=True, gc=False):
     """A receiver was notified of something again."""
 
     receiver: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarRead:
+class CalendarRead(Struct, frozen=True, kw_only=True, gc=False):
     """A calendar of who is on call was read, or could not be: then it has an `error`."""
 
     calendar: Calendar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrillWanted:
+class DrillWanted(Struct, frozen=True, kw_only=True, gc=False):
     """A person wants to see that these receivers are notified, by an incident of this id.
 
     `page`: it is critical, so that people are paged.
@@ -262,23 +239,20 @@ class DrillWanted:
     page: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeRead:
+class NoticeRead(Struct, frozen=True, kw_only=True, gc=False):
     """A carrier's notice of planned works was read."""
 
     notice: Notice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkConfirmed:
+class WorkConfirmed(Struct, frozen=True, kw_only=True, gc=False):
     """A person has taken note of planned works, named by their key: they count."""
 
     work: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkDismissed:
+class WorkDismissed(Struct, frozen=True, kw_only=True, gc=False):
     """A person says that planned works, named by their key, do not count."""
 
     work: str

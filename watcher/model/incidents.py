@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct, field
+
 from watcher.model.alerts import IncidentAlert, Severity
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.errors import FailureReason
@@ -94,32 +94,28 @@ class EntryKind(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(Struct, frozen=True, kw_only=True, gc=False):
     """Whom to call when the fault is on one side, as the inventory says."""
 
     domain: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fallback:
+class Fallback(Struct, frozen=True, kw_only=True, gc=False):
     """The receiver that is notified in the place of one that has been failing `since` then."""
 
     receiver: str
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Struct, frozen=True, kw_only=True, gc=False):
     """Another side that is likely at fault since `at`, before people are notified of it."""
 
     to: FaultDomain
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(Struct, frozen=True, kw_only=True, gc=False):
     """The alerts that people are notified of together: one Slack thread, one MQTT document.
 
     It is about one `fault` of a group; `rule` is the one that opened it. The fault began at
@@ -223,8 +219,7 @@ class Incident:
         return WORKS in self.flags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """One numbered entry of an incident's timeline, append-only.
 
     `at` is when it happened. `notify` says that people must notice it, so a mere edit of the
@@ -246,8 +241,7 @@ class Entry:
         return f"{self.incident}-{self.number}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedAttempts:
+class FailedAttempts(Struct, frozen=True, kw_only=True, gc=False):
     """Attempts at one notification that failed for one reason; `error` is of the last one."""
 
     reason: FailureReason
@@ -257,8 +251,7 @@ class FailedAttempts:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
+class Notification(Struct, frozen=True, kw_only=True, gc=False):
     """One delivery to a receiver: the entries that it was about, and how long each step took.
 
     `first_entry` is the first one that the receiver had not been notified of; while attempts fail
@@ -275,8 +268,7 @@ class Notification:
     failures: tuple[FailedAttempts, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True, gc=False):
     """What one receiver has been notified of about one incident.
 
     `handle` finds the message again (Slack: channel, ts). `files` maps RUN/PART to how far its
@@ -299,8 +291,7 @@ class Receipt:
     notification: Notification | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentView:
+class IncidentView(Struct, frozen=True, kw_only=True, gc=False):
     """An incident with everything that a receiver may show of it; at most 100 `alerts`."""
 
     incident: Incident

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class Shift(Struct, frozen=True, kw_only=True, gc=False):
     """Somebody's turn, from `begin` until `end`."""
 
     begin: datetime
@@ -16,8 +15,7 @@ class Shift:
     person: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calendar:
+class Calendar(Struct, frozen=True, kw_only=True, gc=False):
     """What was last read of a rota's calendar: its shifts from `read_at` until `until`.
 
     `error` says why it could not be read since then; the shifts count all the same.

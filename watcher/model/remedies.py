@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+
 from watcher.model.subjects import id_of
 
 
@@ -39,8 +40,7 @@ _UNDER_WAY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
+class Remedy(Struct, frozen=True, kw_only=True, gc=False):
     """One incident's change of bandwidth, in Mbit/s.
 
     `connection` is a subject's key, empty where none is known. `from_mbps` is what it had when the

@@ -7,8 +7,9 @@ pages: a false page is better than an outage on air that nobody hears of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher.model.subjects import Booking, Phase
 

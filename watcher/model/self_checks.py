@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from watcher.model.durations import format_duration
 from watcher.model.formatting import format_time
 
@@ -21,8 +22,7 @@ class DrillState(StrEnum):
     OVERDUE = "overdue"  # drills are scheduled, and the last one is too old
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrillResult:
+class DrillResult(Struct, frozen=True, kw_only=True, gc=False):
     """What came of the newest drill, `incident`, which was started, or should have been, at `at`.
 
     `late` are the receivers that were not notified in time, and why; one that this drill left out
@@ -37,8 +37,7 @@ class DrillResult:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backup:
+class Backup(Struct, frozen=True, kw_only=True, gc=False):
     """The last backup: where it was written, its size in bytes, and of when it is."""
 
     at: datetime
@@ -46,8 +45,7 @@ class Backup:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelfChecks:
+class SelfChecks(Struct, frozen=True, kw_only=True, gc=False):
     """Both, where there has been one."""
 
     drill: DrillResult | None = None
@@ -63,8 +61,7 @@ class SelfChecks:
         return DrillState.OVERDUE if is_overdue else DrillState.OK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStep:
+class ClockStep(Struct, frozen=True, kw_only=True, gc=False):
     """The machine's clock was set at `at`, on the new time, by so many seconds; negative: back."""
 
     at: datetime

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+
 from watcher.model.works import Planned
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matcher:
+class Matcher(Struct, frozen=True, kw_only=True, gc=False):
     """What an alert must have: a `rule`, `subject`, `source`, `severity` or `labels.NAME`.
 
     `value` may contain `*` for any text; `negative` negates it.
@@ -40,8 +40,7 @@ class SilenceUntil(StrEnum):
     ENDED = "ended"  # the bookings of the subjects that its matchers name are over
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
+class Silence(Struct, frozen=True, kw_only=True, gc=False):
     """Suppresses alerts that all matchers of one of its sets match, from `begin` until `end`.
 
     `matchers` is the first set and `or_matchers` are the others. It ends sooner where `until` says
@@ -85,8 +84,7 @@ class SuppressionKind(StrEnum):
     PLANNED = "planned"  # works that a carrier has announced
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
+class Suppression(Struct, frozen=True, kw_only=True, gc=False):
     """Why people are not notified of an incident.
 
     `name` is the silence's id, the window's name, the inhibiting rule, or the carrier's id of
@@ -116,8 +114,7 @@ class Suppression:
                 return f"planned works {self.name} of {self.by}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilencePreview:
+class SilencePreview(Struct, frozen=True, kw_only=True, gc=False):
     """What a silence matches now; `everything` says that nothing is left to notify anybody of.
 
     `incidents` are the unresolved ones with a firing alert that it matches. `unknown` says in words

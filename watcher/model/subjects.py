@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct, field
 
 Scalar = str | float | int | bool | None
 
@@ -53,16 +52,14 @@ class Phase(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True, gc=False):
     """From `start` to `end`, each None while it is open or not given."""
 
     start: datetime | None = None
     end: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booking:
+class Booking(Struct, frozen=True, kw_only=True, gc=False):
     """One reservation's schedule within a service (Vyvx details: `reservations[].schedule`)."""
 
     id: str
@@ -73,8 +70,7 @@ class Booking:
     terminal: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
+class Details(Struct, frozen=True, kw_only=True, gc=False):
     """Who and where a subject is, as its vendor answers when asked for it alone."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -82,8 +78,7 @@ class Details:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmRecord:
+class AlarmRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One alarm of the vendor's own record, on the vendor's clock. E.g. offline, "TS Loss".
 
     `end` is None while it is ongoing.
@@ -95,8 +90,7 @@ class AlarmRecord:
     end: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedOutage:
+class ReportedOutage(Struct, frozen=True, kw_only=True, gc=False):
     """A time in which a rule's alert fired, or of which people were notified late.
 
     `end` is None while it is ongoing. `seen`: a poll showed its start, so the vendor recorded it.
@@ -108,8 +102,7 @@ class ReportedOutage:
     seen: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True, gc=False):
     """One thing watched, as it was last seen.
 
     `key` is SOURCE/ID. `fields` is what the vendor says now, `previous` the last known (not
@@ -143,8 +136,7 @@ class Subject:
         return id_of(self.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True, gc=False):
     """One measured value of a metric at the vendor's time `at`; a missing value is not a sample."""
 
     subject: str
@@ -154,8 +146,7 @@ class Sample:
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceHealth:
+class SourceHealth(Struct, frozen=True, kw_only=True, gc=False):
     """How well a source can be seen; `failing_since` is the first failure after a success.
 
     `remarks` are those of the last success.
@@ -173,8 +164,7 @@ class SourceHealth:
     stepped_at: datetime | None = None  # when the machine's clock was set last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True, gc=False):
     """One subject as one poll saw it, translated from its vendor's terms."""
 
     key: str
@@ -183,8 +173,7 @@ class Observed:
     vendor_time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True, gc=False):
     """What one poll said about all of a source's subjects.
 
     `readings` maps a subject's id to the vendor's own decoded struct: comparable, and translated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
 
 
 class TicketState(StrEnum):
@@ -18,8 +18,7 @@ class TicketState(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class Ticket(Struct, frozen=True, kw_only=True, gc=False):
     """A ticket by the carrier's number; who recorded it, and when its state was last set.
 
     `url` may be empty.

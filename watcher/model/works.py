@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
 
 _UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,24 +37,21 @@ class WorkImpact(StrEnum):
         return list(WorkImpact).index(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AffectedCircuit:
+class AffectedCircuit(Struct, frozen=True, kw_only=True, gc=False):
     """A circuit by the carrier's id, and what it is announced to suffer."""
 
     id: str
     impact: WorkImpact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkWindow:
+class WorkWindow(Struct, frozen=True, kw_only=True, gc=False):
     """When works are announced for, in UTC; `begin` is before `end`."""
 
     begin: datetime
     end: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True, gc=False):
     """What one message said about one maintenance, all its windows together.
 
     `provider` is casefolded. `sequence` and `stamp` are the carrier's own, and say which of two
@@ -91,8 +88,7 @@ class Notice:
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True, gc=False):
     """What is known of a maintenance now: the newest notice, and what people said.
 
     `history` are the notices before the newest one, the oldest first. `moved_from` are windows that
@@ -140,8 +136,7 @@ class Work:
         return max((window.end for window in self.windows), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedWork(Work):
+class CountedWork(Work, frozen=True, kw_only=True, gc=False):
     """Works beside the carrier's other works about the same windows, for those who read of them.
 
     `counting` are the windows that no others speak for; `is_spoken_for` says that none is left.
@@ -158,8 +153,7 @@ class CountedWork(Work):
         return self.counting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True, gc=False):
     """The planned work that a fault belongs to: nobody is called from `begin` to `end`."""
 
     provider: str

@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import msgspec
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 from yarl import URL
 
 from watcher import model
 from watcher.clock import Clock, Wakeup
-from watcher.dataclass import dataclass
 from watcher.http.exchange import exchange
 from watcher.oncall.rota import Rota
 from watcher.oncall.schedules import Schedules
@@ -41,8 +41,7 @@ WORKER = (sys.executable, "-I", "-m", "watcher.oncall.calendar_worker")
 _SHIFTS = msgspec.json.Decoder(list[model.Shift])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Copy:
+class _Copy(Struct, frozen=True, kw_only=True, gc=False):
     """A calendar as it was read last; its times are those of a clock that nobody sets."""
 
     location: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.backoff import Backoff

@@ -9,10 +9,10 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.operations.commands import CommandService
 from watcher.text import clean
 from watcher.works.inbound import READ, REJECTED, Count, inbox_key
@@ -24,8 +24,7 @@ MOST_BYTES = 64_000_000  # of a message; what is too large to be read is still k
 STANDARD_INPUT = "standard input"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True, gc=False):
     """What became of a message: its notices, or why there are none and where it is kept."""
 
     notices: tuple[model.Notice, ...] = ()

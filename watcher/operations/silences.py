@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.model import Matcher, Silence, SilencePreview, SilenceUntil
 
 LONGEST = timedelta(days=7)  # the default of [silences] longest
@@ -15,8 +16,7 @@ MOST = timedelta(days=366)  # confirmed or not
 MOST_ALERTS = 50  # of an incident, for one silence; more deserve a matcher of their own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilenceRequest:
+class SilenceRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A silence as somebody wants it.
 
     Without `sets` of matchers it is about the firing alerts of `incident`. It begins at `begin`, or
@@ -36,8 +36,7 @@ class SilenceRequest:
     confirmed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilencePlan:
+class SilencePlan(Struct, frozen=True, kw_only=True, gc=False):
     """A silence that may be added: what it matches now, and why it has to be confirmed, if so."""
 
     silence: Silence

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
+
 from watcher import model
 from watcher.dataclass import dataclass
 
@@ -98,8 +100,7 @@ class Backlog:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandwidthChange:
+class BandwidthChange(Struct, frozen=True, kw_only=True, gc=False):
     """A change of bandwidth and its progress: durable, so that it is ordered once (law 5).
 
     `sent_at` is the intent: from then on it may have been ordered. `taken`: the vendor confirmed

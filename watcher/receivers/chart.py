@@ -9,13 +9,14 @@ import io
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from watcher import model
-from watcher.dataclass import dataclass
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -37,8 +38,7 @@ _GAP = 2.5  # times the usual distance between two samples
 _Point = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
+class Breach(Struct, frozen=True, kw_only=True, gc=False):
     """What is drawn: a metric of `name`, from `start` to `end`, over its limit since `since`."""
 
     name: str

@@ -10,9 +10,9 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import replace
 
 import aiohttp
+from msgspec.structs import replace
 from yarl import URL
 
 from watcher import model, ports

@@ -6,8 +6,9 @@ All problems of all files are reported at once, with those of the rules among th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from watcher import engine, model, ruleset
 from watcher.dataclass import dataclass

@@ -6,8 +6,9 @@ Snapshots go through the sources' own differ, so that the engine gets what it ge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import engine, model
 from watcher.dataclass import dataclass

@@ -6,11 +6,11 @@ Law: whatever a vendor's text holds, a title is one line of printable characters
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import jinja2
 from jinja2 import meta
+from msgspec.structs import replace
 
 from watcher import engine, model
 from watcher.ruleset.problems import suggest

@@ -7,9 +7,9 @@ never too late.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
 from sqlalchemy import BigInteger, ColumnElement, Connection, select, type_coerce, update
 
 from watcher import model

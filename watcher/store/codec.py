@@ -7,10 +7,10 @@ field may be dropped; a kind in the tables below is never renamed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from watcher import model, ports
 

@@ -17,7 +17,6 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import eq
 from typing import Any
@@ -26,6 +25,7 @@ import structlog
 from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped] # publishes no types
     AsyncIOScheduler,
 )
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.backoff import Backoff, Jitter

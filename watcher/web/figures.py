@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
 
+from msgspec import Struct
+
 from watcher import engine, model
 from watcher.dataclass import dataclass
 
@@ -30,8 +32,7 @@ class Limit:
     y: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """One direction: its unbroken runs, as SVG has them, and its figures in words."""
 
     direction: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import stamina
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.engine_world import DOWN, rule, ruleset, traits

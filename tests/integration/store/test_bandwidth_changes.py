@@ -1,7 +1,8 @@
 """A change of bandwidth: its intent, its count, and how far it is, on every database."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW

@@ -1,7 +1,8 @@
 """The calendars of rotas: kept as they were last read, for a start and for a replay."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.fakes.factories import HOUR, NOW
 from watcher import model, ports

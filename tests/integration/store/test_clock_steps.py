@@ -1,10 +1,10 @@
 """Stored deadlines are those of a clock that was set: they move with it, in the same commit."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import insert
 
 from tests.fakes import factories

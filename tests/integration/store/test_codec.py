@@ -1,12 +1,12 @@
 """The stored form of the nouns."""
 
 import typing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from watcher import model

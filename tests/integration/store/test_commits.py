@@ -1,8 +1,7 @@
 """Loading, committing, and the inbox."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import insert
 
 from tests.fakes import factories

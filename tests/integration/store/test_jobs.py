@@ -1,8 +1,7 @@
 """Jobs, diagnostics runs and the meter of calls."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW, SECOND

@@ -1,9 +1,9 @@
 """What is pending, the claims on it, and the receipts."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW, SECOND

@@ -1,8 +1,7 @@
 """What is pending: for receivers an incident names now, and at its end for those notified of it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import MINUTE, NOW, incident

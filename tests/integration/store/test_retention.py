@@ -1,8 +1,7 @@
 """Pruning, and what people ask."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW

@@ -1,6 +1,6 @@
 """The last drill and the last backup outlive the process, on both databases."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.fakes.factories import HOUR, NOW
 from watcher import model

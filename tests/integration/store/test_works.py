@@ -1,7 +1,8 @@
 """Planned works: kept with every notice, for a start, for a replay and for the ledger."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.fakes.factories import HOUR, NOW
 from watcher import model, ports

@@ -11,9 +11,10 @@ import contextlib
 import sqlite3
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from watcher import model

@@ -12,9 +12,10 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.unit.replay.installation import START, FakeClock, Installation
 from watcher import engine, model

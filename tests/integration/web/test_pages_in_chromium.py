@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import expect
 from reportlab.pdfgen.canvas import Canvas
 

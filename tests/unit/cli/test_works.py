@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.operations.test_control_socket import InMemoryStore, serve_socket
 from tests.unit.operations.test_works import window, work

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from tests.fakes.outbox import InMemoryOutbox, RecordingReceiver

@@ -6,10 +6,12 @@ Nothing here asks the engine: a scenario knows its answers, its booking and what
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, minutes
 from watcher import engine, model, ruleset

@@ -1,10 +1,10 @@
 """Whatever happens, a clock that is set in between changes no span, and a replay repeats it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, World, of_kind, rule, ruleset
 from tests.unit.engine import strategies, test_runner

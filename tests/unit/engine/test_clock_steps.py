@@ -1,9 +1,9 @@
 """The machine's clock is set: every span goes on, and the time of day is followed."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import (
     START,

@@ -1,9 +1,9 @@
 """What people and jobs do to an incident."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import (
     START,

@@ -1,9 +1,9 @@
 """One fault, one incident: handed over between its alerts, and over when its subject is well."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import FakeInventory, minutes, rule, seconds, world
 from watcher import engine, model

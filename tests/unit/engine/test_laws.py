@@ -1,10 +1,10 @@
 """What holds for every history: restarts, determinism, one open incident, harmless acks."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import InMemoryTables, World
 from tests.unit.engine import strategies

@@ -1,10 +1,10 @@
 """The drive against a plain loop, and that what the journal keeps is enough to repeat it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, World, minutes, of_kind, rule, ruleset, seconds
 from tests.unit.engine import strategies

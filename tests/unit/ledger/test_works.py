@@ -1,9 +1,9 @@
 """Which windows of planned works count in the ledger: as they were announced before they began."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START as NOTICES
 from tests.fakes.engine_world import traits

@@ -1,9 +1,9 @@
 """The carrier packet, word for word, and what it keeps to ourselves."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN
 from watcher import model

@@ -7,10 +7,10 @@ import os
 import socket as sockets
 import stat
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.clock import SystemClock, Wakeup

@@ -1,8 +1,7 @@
 """What a reload says has changed."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import rule, ruleset
 from watcher.ruleset import describe_changes

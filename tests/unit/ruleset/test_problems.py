@@ -1,10 +1,10 @@
 """Every problem of every file is reported with its place and the nearest valid word."""
 
 import textwrap
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from watcher import engine, model, ruleset
 from watcher.ruleset.problems import Place

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from tests.fakes import sample_data
@@ -49,7 +50,7 @@ def blind(**changes) -> model.SourceHealth:
         error="no answer in 30 s",
         subjects=18,
     )
-    return replace(made, **changes)
+    return msgspec.structs.replace(made, **changes)
 
 
 def test_all_is_calm_only_when_every_source_is_seen_and_every_receiver_notified():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import sample_data
 from tests.fakes.planned import SUPPRESSION, WORKS

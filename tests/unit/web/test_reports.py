@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import sample_data
 from tests.fakes.sample_data import BEGIN, NOW, minutes

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import icalendar
 import jsonschema
 import pytest
 import recurring_ical_events
+from msgspec.structs import replace
 
 from tests.fakes import sample_data
 from tests.unit.operations.test_works import window, work

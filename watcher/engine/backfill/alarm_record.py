@@ -6,8 +6,10 @@ The package's docstring explains how each outage is reported exactly once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.dataclass import dataclass

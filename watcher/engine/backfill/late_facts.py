@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import suppression
@@ -21,8 +22,7 @@ from watcher.engine.state import REOPEN_WITHIN, is_over
 from watcher.model import EntryKind, IncidentStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LateFact:
+class LateFact(Struct, frozen=True, kw_only=True, gc=False):
     """What a rule would have fired on, from its first to its last known moment; `text` says what.
 
     `end` is when it was over, None if that is not known. `fields` is what the vendor said then,

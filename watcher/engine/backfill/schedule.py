@@ -5,8 +5,9 @@ The package's docstring explains how this works.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.backfill import alarm_record

@@ -7,9 +7,10 @@ it, the group and the time, so that a replay repeats it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.changes import short_id

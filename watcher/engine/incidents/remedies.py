@@ -7,9 +7,10 @@ the incident is over.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.changes import short_id

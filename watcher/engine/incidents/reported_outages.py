@@ -7,8 +7,9 @@ was reported late.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.context import StepContext

@@ -5,8 +5,9 @@ That is news once a second poll agrees. What the incident is called keeps what i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.context import StepContext

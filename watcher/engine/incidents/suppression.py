@@ -7,8 +7,9 @@ firing alert of it is; an unknown label equals nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.context import StepContext

@@ -10,8 +10,9 @@ of `now` changes, everything is as at the beginning.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import alerts

@@ -7,7 +7,8 @@ mistake until a third poll confirms them.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import alerts, conditions, details

@@ -12,8 +12,10 @@ arrive after a gap, too old to say anything of now.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.dataclass import dataclass

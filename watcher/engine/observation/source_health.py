@@ -6,7 +6,7 @@ incident for the source, and its services' incidents marked as last known.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import alerts

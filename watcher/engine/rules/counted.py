@@ -6,7 +6,6 @@ Law: what is shown counts as it does for calls: WorksIndex decides both.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 
 from watcher.engine.rules.works import WorksIndex, wholes_of
 from watcher.model import CountedWork, Work
@@ -24,7 +23,7 @@ def _counted(index: WorksIndex, work: Work) -> CountedWork:
     counting = index.counting(work.key)
     related = (*sorted(index.parts.get(work.key, ())), *wholes_of(work.key))
     return CountedWork(
-        **{field.name: getattr(work, field.name) for field in fields(Work)},
+        **{name: getattr(work, name) for name in Work.__struct_fields__},
         counting=counting,
         is_spoken_for=bool(work.windows) and not counting,
         others=tuple(index.works[key] for key in related if key in index.works),

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
+class Hours(Struct, frozen=True, kw_only=True):
     """Times of the week on the clocks of a place.
 
     `is_open` says whether a time is inside, `next_edge` when that changes after a time, and
@@ -26,8 +26,7 @@ class Hours:
     describe: Callable[[datetime], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Now:
+class Now(Struct, frozen=True, kw_only=True):
     """What a rule's expressions read of `now`.
 
     `read` is equal at two times between which time alone makes no difference to them, and

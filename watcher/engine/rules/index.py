@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules import thresholds as windows
 from watcher.engine.rules.rule import (
     Blind,
@@ -22,8 +23,7 @@ from watcher.engine.rules.rule import (
 RECORDED = "state"  # the field that a vendor's alarm record gives
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleIndex:
+class RuleIndex(Struct, frozen=True, kw_only=True):
     """The rules of one source, by kind of condition, each in the order of the files."""
 
     transitions: tuple[tuple[Rule, Transition], ...] = ()

@@ -7,17 +7,17 @@ between two alarms the subject was in its good state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import SourceTraits, Transition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateInterval:
+class StateInterval(Struct, frozen=True, kw_only=True, gc=False):
     """One state from `start` to `end`, each None where the record does not say.
 
     `was` is the last known state before it; None where the record does not reach.
@@ -30,8 +30,7 @@ class StateInterval:
     was: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class Outage(Struct, frozen=True, kw_only=True, gc=False):
     """A run of intervals, or a part of it, with both its ends; `lasts`: its end is not on record.
 
     `run` is the whole run, with its worst state.

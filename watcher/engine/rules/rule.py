@@ -7,13 +7,13 @@ engine knows no parser, no file and no library.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
 from watcher.engine.rules.hours import Hours, Now
 from watcher.oncall.rota import Rota
@@ -32,8 +32,7 @@ Candidates = Callable[[Context], Sequence[int]]
 Template = Callable[[Mapping[str, object]], str]  # raises ExpressionError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
+class Transition(Struct, frozen=True, kw_only=True):
     """A level: `field` is in `to`, and its last known value before was in `from_` (None: any)."""
 
     field: str
@@ -41,8 +40,7 @@ class Transition:
     to: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
+class Threshold(Struct, frozen=True, kw_only=True):
     """The aggregate of the samples in `(at - over, at]` passes `limit`.
 
     `above` False means that lower is worse. `clear` is where it must come back to; None: `limit`.
@@ -59,23 +57,20 @@ class Threshold:
     consecutive: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expression:
+class Expression(Struct, frozen=True, kw_only=True):
     """True where the predicate is; `of_vanishing` says that it asks whether a subject vanished."""
 
     holds: Predicate
     of_vanishing: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blind:
+class Blind(Struct, frozen=True, kw_only=True):
     """The source itself could not be seen for so long; its subject's key is the source's name."""
 
     after: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoData:
+class NoData(Struct, frozen=True, kw_only=True):
     """Nothing newer was measured for so long, although the source could be seen."""
 
     after: timedelta
@@ -84,8 +79,7 @@ class NoData:
 Condition = Transition | Threshold | Expression | Blind | NoData
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escalation:
+class Escalation(Struct, frozen=True, kw_only=True):
     """Whom else to notify when nobody has acknowledged for so long.
 
     Once it is taken, so many different people have to acknowledge as `acks` says.
@@ -103,16 +97,14 @@ class Escalation:
         return f"{self.after // timedelta(seconds=1)} {','.join(self.notify)}{oncall}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flapping:
+class Flapping(Struct, frozen=True, kw_only=True):
     """More than `flips` changes of the condition within this time count as flapping."""
 
     flips: int = 5
     within: timedelta = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bandwidth:
+class Bandwidth(Struct, frozen=True, kw_only=True):
     """Raise the bandwidth of a connection to `to` Mbit/s, never above `max`.
 
     `connection` is a subject's key; empty: the inventory's connection of the alerting subject.
@@ -135,8 +127,7 @@ class WindowAction(StrEnum):
     RUN = "run"  # they are evaluated and people are notified; the incident is marked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintenance:
+class Maintenance(Struct, frozen=True, kw_only=True):
     """A window for the alerts that match all matchers, and what it does with them.
 
     `is_open` says whether it is open at a time, `next_edge` when that changes after a time.
@@ -149,16 +140,14 @@ class Maintenance:
     action: WindowAction = WindowAction.MUTE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storm:
+class Storm(Struct, frozen=True, kw_only=True):
     """More than `incidents` new ones of a source within this time become one incident."""
 
     incidents: int = 20
     window: timedelta = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One rule, checked and compiled. `sources` are the configured sources that it watches."""
 
     name: str
@@ -198,8 +187,7 @@ class Rule:
         return self.fault or self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InventoryEntry:
+class InventoryEntry(Struct, frozen=True, kw_only=True):
     """What the inventory adds to a subject."""
 
     service_ids: tuple[str, ...] = ()
@@ -241,8 +229,7 @@ def _by_rules(_: Mapping[str, model.Scalar], __: float | None) -> bool | None:
     return True  # only the conditions of rules say what is wrong
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceTraits:
+class SourceTraits(Struct, frozen=True, kw_only=True):
     """What the engine has to know of a configured source; its vendor's folder provides it.
 
     `states` are the words of the field `state`, from good to bad; in those of `down` (of `state` or
@@ -287,8 +274,7 @@ class SourceTraits:
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorksPolicy:
+class WorksPolicy(Struct, frozen=True, kw_only=True):
     """How planned works are taken.
 
     A fault is planned until `grace` after the end of a window. `providers` are further names of
@@ -307,8 +293,7 @@ def _all(predicates: Sequence[Predicate]) -> Candidates:
     return lambda _: numbers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruleset:
+class Ruleset(Struct, frozen=True, kw_only=True):
     """Everything that decides beside the state: rules in order, sources, inventory, context."""
 
     rules: Sequence[Rule]

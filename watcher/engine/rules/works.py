@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.dataclass import dataclass
@@ -212,8 +215,7 @@ class Affected(Protocol):
         """What its vendor says of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True, gc=False):
     """A firing alert of a subject: since when the fault has lasted, and since when it fires.
 
     `until` is when it was over and the subject well, of an alert that only waits to resolve.

@@ -9,9 +9,10 @@ nobody is reminded of it, it escalates nowhere, and no list of open incidents ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import details

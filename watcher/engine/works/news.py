@@ -7,11 +7,12 @@ booking. A digest says everything that is known, and so it marks all of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.context import StepContext
 from watcher.engine.rules.works import circuit_key
 from watcher.engine.works import wording
@@ -21,8 +22,7 @@ from watcher.model import EntryKind, Work, WorkWindow
 DIGESTS = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}  # before a window, soonest first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class News(Struct, frozen=True, kw_only=True, gc=False):
     """Something to say: an entry's kind and text, and the marks of what it says."""
 
     kind: EntryKind

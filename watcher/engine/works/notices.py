@@ -7,8 +7,9 @@ the set of its notices: an older one that arrives late joins the history, and ch
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine.context import StepContext

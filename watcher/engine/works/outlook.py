@@ -7,18 +7,18 @@ their subjects is the same: a circuit that two works name loses nothing twice.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
 from datetime import datetime, tzinfo
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.context import StepContext
 from watcher.engine.rules import reservation, works
 from watcher.model import Work, WorkImpact, WorkWindow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circuit:
+class Circuit(Struct, frozen=True, kw_only=True, gc=False):
     """A circuit of ours that works are announced for. `subjects` are what runs on it.
 
     `groups` are what should not lose two circuits at once: `site NYC`, `redundancy group uplinks`.
@@ -37,8 +37,7 @@ class Circuit:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clash:
+class Clash(Struct, frozen=True, kw_only=True, gc=False):
     """Circuits of one group that are in works at once: in one work, or in an `other` as well."""
 
     group: str
@@ -47,8 +46,7 @@ class Clash:
     windows: tuple[WorkWindow, ...]  # what the two have in common, the first one first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booked:
+class Booked(Struct, frozen=True, kw_only=True, gc=False):
     """A reservation that is booked for a time in which its circuit is in works."""
 
     subject: str
@@ -60,8 +58,7 @@ class Booked:
     circuit: Circuit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Outlook(Struct, frozen=True, kw_only=True, gc=False):
     """What works mean from now on; `windows` are those that are not over, the first one first."""
 
     work: Work

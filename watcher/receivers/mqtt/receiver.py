@@ -8,8 +8,9 @@ of the others.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock

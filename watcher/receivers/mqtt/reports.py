@@ -12,12 +12,13 @@ ones of that size for a day.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from watcher import model
-from watcher.dataclass import dataclass
 
 MOST_TRIES = 3  # during which the connection was lost
 SMALL = 65_536  # bytes: most brokers take that
@@ -32,8 +33,7 @@ class Progress(StrEnum):
     WITHHELD = "withheld"  # the broker does not take it, or it is lost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportState:
+class ReportState(Struct, frozen=True, kw_only=True, gc=False):
     """One PDF's progress, as it stands in the receipt under the run: WORD [SIZE TRIES TIME]."""
 
     progress: Progress = Progress.NEW

@@ -6,8 +6,9 @@ A document never names a PDF that is not published.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock

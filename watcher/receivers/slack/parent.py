@@ -13,12 +13,12 @@ thread that has not got its last reply yet; `gone`, the deleted message that not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import structlog
+from msgspec import Struct
+from msgspec.structs import replace
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.slack import blocks, notification, refusals, thread
 from watcher.receivers.slack.message import SlackMessage, render_parent
@@ -32,8 +32,7 @@ _FROZEN, _LEFT, _GONE = "frozen", "left", "gone"
 _LINK = "link"  # of a frozen message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appearance:
+class Appearance(Struct, frozen=True, kw_only=True, gc=False):
     """What a receiver adds to each parent."""
 
     mention: str = ""

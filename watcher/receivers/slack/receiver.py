@@ -6,11 +6,11 @@ Law: an edit notifies nobody, so what people must notice becomes a post; each po
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
 from aiolimiter import AsyncLimiter
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
+from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.message import SlackMessage
@@ -22,8 +23,7 @@ MOST_LINES = 40
 _FOLDED = {model.EntryKind.OPENED, model.EntryKind.DETAILED, model.EntryKind.DIAGNOSING}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastFailure:
+class LastFailure(Struct, frozen=True, kw_only=True, gc=False):
     """The channel's last failure, which explains late posts; `until` is None while it lasts."""
 
     error: str = ""

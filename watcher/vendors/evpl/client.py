@@ -31,8 +31,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.vendors.evpl import samples
 from watcher.vendors.http.api import VendorApi
@@ -43,8 +44,7 @@ MOST_PAGES = 100
 PAGE_CAP = 50 * exchange.MEGABYTE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True, gc=False):
     """One metric of one line (`objectInstanceId`); `values` are in the vendor's unit, by time."""
 
     instance: str
@@ -55,8 +55,7 @@ class Line:
     values: Mapping[datetime, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utilization:
+class Utilization(Struct, frozen=True, kw_only=True, gc=False):
     """All pages of a report. `complete` is False when lines may be missing; `doubt` says why.
 
     `unreadable` counts entries without an instance, `dropped` values that are none ("N/A", null),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.clock import Clock

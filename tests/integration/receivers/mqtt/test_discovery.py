@@ -4,9 +4,9 @@ import asyncio
 import json
 import signal
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import InMemoryDelivery
 from tests.integration.receivers.mqtt.test_presence import DAEMON, PROTOCOLS, STATUS, offline

@@ -7,12 +7,12 @@ the package run in Jinja, as in Home Assistant.
 import json
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import jinja2
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from tests.servers.programs import program
 from watcher import model

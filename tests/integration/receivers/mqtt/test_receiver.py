@@ -5,12 +5,12 @@ import contextlib
 import json
 import logging
 import socket
-from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from amqtt.broker import Broker as AmqttBroker
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, InMemoryDelivery
 from tests.servers.mosquitto import Mosquitto, certificates

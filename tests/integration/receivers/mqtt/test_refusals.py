@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import IncidentBuilder, InMemoryDelivery
 from tests.servers.mosquitto import Mosquitto

@@ -1,11 +1,11 @@
 """Each step happens once, and when nobody acted for as long as it says, in whatever history."""
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, World, minutes, rule, ruleset
 from watcher import engine, model

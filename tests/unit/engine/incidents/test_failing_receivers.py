@@ -1,8 +1,7 @@
 """A receiver that cannot be notified is an incident for all the others."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, minutes, rule, seconds, world
 from watcher import engine, model

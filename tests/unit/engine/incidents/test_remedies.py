@@ -1,8 +1,7 @@
 """The guarded remedy: proposed, approved, made, and put back; each step on the timeline."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import (
     FakeInventory,

@@ -1,10 +1,10 @@
 """What holds for every history of a remedy, restarts and all."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import minutes, of_kind
 from tests.unit.engine.incidents.test_remedies import KEY, RAISE, connect, lines

@@ -1,9 +1,9 @@
 """Silences that begin later, end by themselves, and match what their readers see."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, FakeInventory, World, minutes, rule, ruleset
 from watcher import engine, model

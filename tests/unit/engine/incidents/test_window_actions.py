@@ -1,9 +1,9 @@
 """What an open maintenance window does: skip, mute or run, as LibreNMS has it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, World, minutes, rule, ruleset, seconds
 from watcher import engine, model

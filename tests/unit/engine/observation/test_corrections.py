@@ -1,8 +1,7 @@
 """A vendor corrects a sample that it has published, or publishes a bucket while it fills."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, minutes, of_kind, rule, world
 from watcher import engine, model

@@ -1,7 +1,8 @@
 """What a poll of very many subjects keeps while it is evaluated, and that it changes nothing."""
 
 import weakref
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import World, of_kind, rule, ruleset
 from watcher import engine, model

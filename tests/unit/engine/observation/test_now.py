@@ -1,7 +1,8 @@
 """Rules that read the time: a timer evaluates them again, and what is over by time is said so."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import (
     START,

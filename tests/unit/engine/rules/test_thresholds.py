@@ -1,8 +1,7 @@
 """Thresholds are evaluated on samples, at the samples' own times."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, minutes, of_kind, rule, world
 from watcher import engine, model

@@ -1,10 +1,9 @@
 """Which notice of a maintenance counts, and what becomes of its windows."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import of_kind, world
 from tests.fakes.notices import notice, window

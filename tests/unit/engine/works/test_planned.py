@@ -133,7 +133,7 @@ def test_quiet_receivers_are_notified_all_the_time():
 
 
 def fields_of(rules):
-    return {name: getattr(rules, name) for name in rules.__dataclass_fields__}
+    return {name: getattr(rules, name) for name in rules.__struct_fields__}
 
 
 @pytest.mark.parametrize(

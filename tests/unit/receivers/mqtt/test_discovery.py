@@ -2,11 +2,11 @@
 
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import jinja2
 import pytest
+from msgspec.structs import replace
 
 from watcher.operations import documents
 from watcher.receivers import settings as receiver_settings

@@ -1,9 +1,9 @@
 """Documents that shrink until they fit, and keep what a program acts on."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.operations import documents

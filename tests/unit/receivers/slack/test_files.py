@@ -2,11 +2,11 @@
 
 import csv
 import io
-from dataclasses import replace
 
 import aiohttp
 import pytest
 from aiohttp import test_utils
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, PowerCutError
 from tests.fakes.slack import CHANNEL, FakeSlack

@@ -1,11 +1,11 @@
 """What people read in Slack, word for word, and what hostile text comes to."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, IncidentBuilder
 from watcher import model

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import random
-from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
 import pytest
 from aiohttp import test_utils
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, PowerCutError
 from tests.fakes.slack import CHANNEL, FakeSlack

@@ -1,9 +1,9 @@
 """Each Slack text is read alone, as on a locked phone: which circuit, what is so, what to do."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, IncidentBuilder
 from watcher import model

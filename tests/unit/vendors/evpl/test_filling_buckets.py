@@ -1,9 +1,9 @@
 """A vendor that publishes each bucket while it fills, read by the source and judged by rules."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.engine_world import START, World, rule, ruleset
 from tests.fakes.virtual_time import VirtualClock

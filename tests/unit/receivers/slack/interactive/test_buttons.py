@@ -1,7 +1,8 @@
 """Which buttons stand below a message, and what the menu beside them holds."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN
 from watcher import model

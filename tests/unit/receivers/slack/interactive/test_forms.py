@@ -1,9 +1,9 @@
 """Forms in the simulated Slack: opened by a press, filled in, sent off, and answered."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.slack_user import running, stepped, until
 from watcher import model

@@ -1,7 +1,8 @@
 """What the slash command lists, word for word."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN
 from watcher import model

@@ -1,10 +1,10 @@
 """Presses in the simulated Slack, through Socket Mode to a command and back in words."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_user import running, stepped, until

@@ -1,8 +1,7 @@
 """The form for the carrier's ticket in the simulated Slack: what it records and refuses."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_user import running, stepped
