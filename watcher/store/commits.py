@@ -11,11 +11,10 @@ from typing import Any
 
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
 from watcher.store import changeset, clock_steps, codec, leadership, tables
-from watcher.store.database import Database
+from watcher.store.database import AsyncConnection, Database
 from watcher.store.effect_writer import EffectWriter
 from watcher.store.idle import IdleLooks
 

@@ -6,11 +6,10 @@ from collections.abc import Collection
 from datetime import date, datetime
 
 from sqlalchemy import delete, select, true, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model
 from watcher.store import codec, tables
-from watcher.store.database import Database
+from watcher.store.database import AsyncConnection, Database
 
 
 class CallCounter:

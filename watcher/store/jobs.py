@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
 from watcher.store import codec, commits, counters, tables
-from watcher.store.database import Database, is_free, new_claim, next_claimable
+from watcher.store.database import AsyncConnection, Database, is_free, new_claim, next_claimable
 from watcher.store.idle import IdleLooks
 
 Noun = TypeVar("Noun")

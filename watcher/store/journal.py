@@ -14,13 +14,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
 from watcher.dataclass import dataclass
 from watcher.store import codec, tables
 from watcher.store.commits import live, read_samples
-from watcher.store.database import Database
+from watcher.store.database import AsyncConnection, Database
 
 CHECKPOINT = "checkpoint"
 _UNREAD = ("note",)  # beside an event: why a command was refused

@@ -13,12 +13,11 @@ import asyncio
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model
 from watcher.clock import Clock
 from watcher.store import tables
-from watcher.store.database import Database
+from watcher.store.database import AsyncConnection, Database
 from watcher.store.idle import IdleLooks
 
 LEASE = timedelta(seconds=6)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, column, inspect, select, table
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model
-from watcher.store.database import Database
+from watcher.store.database import AsyncConnection, Database
 
 _SCRIPTS = Path(__file__).with_name("migrations")
 _VERSION = table("alembic_version", column("version_num"))

@@ -1,7 +1,7 @@
 """The journal as a replay reads it."""
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW
@@ -60,7 +60,7 @@ async def test_a_long_journal_is_read_in_pieces_and_whole(opened):
 async def test_an_unknown_record_is_a_sentence(opened, token):
     await opened.commits.commit(token, factories.commit(factories.alert()))
     async with opened.database.write() as connection:
-        await connection.exec_driver_sql("UPDATE journal SET kind = 'dreamt'")
+        await connection.execute(text("UPDATE journal SET kind = 'dreamt'"))
     with pytest.raises(model.PermanentError, match="a record of kind 'dreamt'"):
         await records(opened)
 

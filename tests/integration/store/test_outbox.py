@@ -383,7 +383,7 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
 )
 async def test_hot_queries_use_an_index_and_sort_nothing(opened, statement, index):
     async with opened.database.read() as connection:
-        plan = str(list(await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")))
+        plan = str(list(await connection.execute(text(f"EXPLAIN QUERY PLAN {statement}"))))
     assert index in plan
     assert "TEMP B-TREE" not in plan
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
 
 from tests.fakes import factories
 from watcher import model
@@ -104,7 +105,7 @@ async def test_the_files_are_for_their_owner_alone(tmp_path):
 async def test_every_commit_reaches_the_disk(opened):
     async with opened.database.read() as connection:
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
-            assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
+            assert await connection.scalar(text(f"PRAGMA {pragma}")) == value
 
 
 @pytest.mark.parametrize("name", ["with space.db", "100%.db", "a?b=c.db", "ü#.db"])
@@ -237,7 +238,7 @@ async def test_a_full_disk_is_temporary_and_loses_nothing_that_was_committed(tmp
         await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
         before = await factories.load(opened)
         async with opened.database.dialect.writer.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA max_page_count = 60")
+            await connection.execute(text("PRAGMA max_page_count = 60"))
         many = [factories.subject(f"vyvx/{number}") for number in range(2000)]
         with pytest.raises(model.TemporaryError, match="disk is full: free some space"):
             await opened.commits.commit(token, factories.commit(*many))

@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from watcher import model
 from watcher.store import tables
+from watcher.store.database import AsyncConnection
 
 Result = TypeVar("Result")
 

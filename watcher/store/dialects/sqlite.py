@@ -33,16 +33,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from watcher import model
 from watcher.store import tables
-from watcher.store.dialects import sqlite_threads
+from watcher.store.database import AsyncConnection
+from watcher.store.dialects.sqlite_threads import ThreadedEngine, begin_with
 
 Result = TypeVar("Result")
 
 _FIXED = (3, 51, 3), (3, 50, 7), (3, 44, 6)  # the first, and the branches that got the fix as well
 _ROOM = 131_072  # bytes that a start needs; without them SQLite's mapped index is a SIGBUS
+_READING_THREADS, _READING_CONNECTIONS = 2, 15
 _RETRY_SECONDS = 0.05  # between two tries to take the lock
 
 ADVICE = {
@@ -75,12 +76,8 @@ class Sqlite:
         self.name = str(path)
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.caution = caution(sqlite3.sqlite_version_info)
-        writing = sqlite_threads.WritingConnection()
-        self.reader = _make_engine(path, busy_timeout=busy_timeout)
-        self.writer = _make_engine(path, busy_timeout=busy_timeout, writing=writing)
-        self._whole = sqlite_threads.WholeTransactions(
-            self.writer, writing, _make_reader(path, busy_timeout=busy_timeout)
-        )
+        self.reader = _make_engine(path, busy_timeout=busy_timeout, writes=False)
+        self.writer = _make_engine(path, busy_timeout=busy_timeout, writes=True)
         # Our own writers queue here; SQLite's queue is not fair.
         self.write_lock: AbstractAsyncContextManager[Any] = asyncio.Lock()
         self._path = path
@@ -122,11 +119,11 @@ class Sqlite:
 
     async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction that writes all or nothing; `write_lock` is held."""
-        return await self._whole.write(work)
+        return await self.writer.run(work)
 
     async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction that reads one consistent state."""
-        return await self._whole.read(work)
+        return await self.reader.run(work)
 
     async def probe(self) -> None:
         """Do nothing: nobody stands between a process and its file."""
@@ -142,7 +139,6 @@ class Sqlite:
 
     async def close(self) -> None:
         """Close every connection, and let the next daemon in."""
-        self._whole.close()
         await self.reader.dispose()
         await self.writer.dispose()
         self._lock.release()
@@ -267,41 +263,32 @@ def _translate(error: OSError, path: Path) -> model.TemporaryError | model.Perma
     )
 
 
-def _make_engine(
-    path: Path, *, busy_timeout: float, writing: sqlite_threads.WritingConnection | None = None
-) -> AsyncEngine:
-    """Return the engine; `busy_timeout` in seconds is how long another process may hold a lock.
+def _make_engine(path: Path, *, busy_timeout: float, writes: bool) -> ThreadedEngine:
+    """Return an engine; `busy_timeout` in seconds is how long another process may hold a lock.
 
-    The one that writes has one connection. The others cannot write: SQLite refuses it.
+    The one that writes has one connection. The other cannot write: SQLite refuses it.
     """
-    engine = create_async_engine(
-        _address("sqlite+aiosqlite", path, "rw" if writing else "ro"),
-        connect_args={"timeout": busy_timeout} | ({"factory": writing.make} if writing else {}),
+    mode = "rw" if writes else "ro"
+    address = URL.create(
+        "sqlite+pysqlite",
+        database=path.absolute().as_uri(),
+        query={"uri": "true", "mode": mode},
+    )
+    connections = 1 if writes else _READING_CONNECTIONS
+    engine = create_engine(
+        address,
+        connect_args={"timeout": busy_timeout},
         hide_parameters=True,  # an error must not carry what was to be written
-        **({"pool_size": 1, "max_overflow": 0} if writing else {}),
+        pool_size=connections,
+        max_overflow=0,
     )
     # A transaction that reads and then wants to write may find that it cannot be upgraded; one
     # that takes the write lock at once waits for it instead.
-    sqlite_threads.begin_with(engine.sync_engine, "BEGIN IMMEDIATE" if writing else "BEGIN")
-    _set_pragmas(engine.sync_engine, writes=writing is not None)
-    return engine
-
-
-def _make_reader(path: Path, *, busy_timeout: float) -> Engine:
-    """Return an engine that reads in the caller's thread."""
-    engine = create_engine(
-        _address("sqlite+pysqlite", path, "ro"),
-        connect_args={"timeout": busy_timeout},
-        hide_parameters=True,
-    )
-    sqlite_threads.begin_with(engine, "BEGIN")
-    _set_pragmas(engine, writes=False)
-    return engine
-
-
-def _address(driver: str, path: Path, mode: str) -> URL:
-    address = path.absolute().as_uri()
-    return URL.create(driver, database=address, query={"uri": "true", "mode": mode})
+    begin_with(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
+    _set_pragmas(engine, writes=writes)
+    threads = 1 if writes else _READING_THREADS
+    name = "sqlite writer" if writes else "sqlite reader"
+    return ThreadedEngine(engine, name, threads=threads, connections=connections)
 
 
 def _set_pragmas(engine: Engine, *, writes: bool) -> None:

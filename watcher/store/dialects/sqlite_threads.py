@@ -1,120 +1,106 @@
-"""Whole transactions on SQLite in one change of threads, on the daemon's one writing connection.
+"""SQLite for asyncio: SQLAlchemy's synchronous engine, in threads of ours.
 
-aiosqlite changes threads four times for each statement, which costs more than the statement. What
-people wait for therefore runs as one function in a thread, on the same connection
-(docs/decisions/0028 and 0049).
+A transaction that people wait for is one function, and so one change of threads; of the others
+each statement is one (docs/decisions/0047 and 0049). Law: what a thread has begun is finished, even
+where the caller is cancelled, so that a connection is never left in the middle of a statement.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, CursorResult, Engine, Executable, ScalarResult, event
 
 Result = TypeVar("Result")
 
-_READERS = 2  # connections, each in a thread
 
+class ThreadedEngine:
+    """Runs transactions of an engine in some threads, at most `connections` of them at a time."""
 
-class _Connection(sqlite3.Connection):
-    """Ends its transaction before it is closed.
+    def __init__(self, engine: Engine, name: str, *, threads: int, connections: int) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._free = asyncio.Semaphore(connections)
 
-    SQLite keeps a closed connection, and its lock, for as long as a cursor of it is alive; one on
-    which a statement was cancelled may be until garbage is collected.
-    """
-
-    def close(self) -> None:
-        if self.in_transaction:
-            self.rollback()
-        super().close()
-
-
-class WritingConnection:
-    """Remembers the one connection of the writing engine, from when it is made until it is closed.
-
-    `make` is that engine's factory.
-    """
-
-    def __init__(self) -> None:
-        self.driver: sqlite3.Connection | None = None
-
-    def follow(self, engine: AsyncEngine) -> None:
-        """Forget the connection before the engine's pool closes it."""
-
-        @event.listens_for(engine.sync_engine, "close")
-        def close(*_: object) -> None:
-            self.driver = None
-
-    def make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
-        """Open a connection, as sqlite3.connect() asks for it."""
-        kwargs.pop("factory", None)
-        self.driver = _Connection(*args, **kwargs)
-        return self.driver
-
-
-class WholeTransactions:
-    """Runs functions of a connection, each in one transaction and in one thread."""
-
-    def __init__(self, writer: AsyncEngine, writing: WritingConnection, reader: Engine) -> None:
-        writing.follow(writer)
-        self._writer = writer
-        self._writing = writing
-        self._reader = reader
-        self._engine: tuple[sqlite3.Connection, Engine] | None = None
-        self._writing_thread = ThreadPoolExecutor(1, "sqlite writer")
-        self._reading_threads = ThreadPoolExecutor(_READERS, "sqlite reader")
-
-    async def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Write all that `work` writes, or nothing; nobody else may begin a write meanwhile."""
-        pool = cast("QueuePool", self._writer.pool)
-        if self._writing.driver is None or pool.checkedout():
-            # None has been made, or a statement was cancelled: then the library closes the
-            # connection, and until it is back in the pool it may still roll back.
-            async with self._writer.connect():
-                pass
-        engine = self._engine_now()
+    async def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction, as one piece."""
 
         def run() -> Result:
-            with engine.begin() as connection:
+            with self._engine.begin() as connection:
                 return work(connection)
 
-        return await _finish(self._writing_thread, run)
+        async with self._free:
+            return await _finish(self._threads, run)
 
-    async def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Read one consistent state."""
+    @contextlib.asynccontextmanager
+    async def connect(self) -> AsyncIterator[ThreadedConnection]:
+        """Open a connection; what is not committed at the end is rolled back."""
+        async with self._free:
+            connection = ThreadedConnection(self._engine, self._threads)
+            try:
+                yield connection
+            finally:
+                await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[ThreadedConnection]:
+        """Open a transaction that is committed at the end, unless an error ends it."""
+        async with self.connect() as connection:
+            await connection.run_sync(lambda begun: begun.begin())
+            yield connection
+            await connection.run_sync(lambda begun: begun.commit())
+
+    async def dispose(self) -> None:
+        """Close the connections, then end the threads."""
+        await _finish(self._threads, self._engine.dispose)
+        self._threads.shutdown()
+
+
+class ThreadedConnection:
+    """A connection whose statements are awaited; what they return has been read as a whole."""
+
+    def __init__(self, engine: Engine, threads: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._connection: Connection | None = None  # made in a thread, with the first statement
+
+    async def run_sync(self, work: Callable[[Connection], Result]) -> Result:
+        """Run a function of the connection in a thread."""
 
         def run() -> Result:
-            with self._reader.connect() as connection:
-                return work(connection)
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            return work(self._connection)
 
-        return await _finish(self._reading_threads, run)
+        return await _finish(self._threads, run)
 
-    def close(self) -> None:
-        """End the threads and close the reading connections; the writing one is the engine's."""
-        self._writing_thread.shutdown()
-        self._reading_threads.shutdown()
-        self._reader.dispose()
+    async def execute(
+        self, statement: Executable, parameters: Any = None
+    ) -> CursorResult[*tuple[Any, ...]]:
+        """Run a statement, for each of the parameters if they are a list."""
 
-    def _engine_now(self) -> Engine:
-        """Return an engine on the connection of the writing engine, which may be a new one."""
-        driver = self._writing.driver
-        if self._engine is None or self._engine[0] is not driver:
-            engine = create_engine(
-                "sqlite+pysqlite://",
-                creator=lambda: driver,
-                poolclass=StaticPool,  # it never closes what is not its own
-                hide_parameters=True,
-            )
-            begin_with(engine, "BEGIN IMMEDIATE")
-            self._engine = (driver, engine) if driver is not None else None
-            return engine
-        return self._engine[1]
+        def run(connection: Connection) -> Any:
+            result = connection.execute(statement, parameters)
+            return result.freeze()() if result.returns_rows else result
+
+        return await self.run_sync(run)
+
+    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+        """Return the first value of the first row; None without one."""
+        return await self.run_sync(lambda connection: connection.scalar(statement, parameters))
+
+    async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
+        """Return the first value of each row."""
+        return (await self.execute(statement, parameters)).scalars()
+
+    async def close(self) -> None:
+        """Roll back what is not committed, and give the connection back."""
+        if self._connection is not None:
+            await _finish(self._threads, self._connection.close)
 
 
 def begin_with(engine: Engine, statement: str) -> None:

@@ -61,15 +61,13 @@ async def test_a_transaction_that_fails_writes_nothing(opened):
 
 
 async def test_it_waits_for_one_that_still_has_the_writing_connection(opened):
-    connection = await opened.database.dialect.writer.connect()
-    await connection.execute(insert(tables.journal), row(1))
-    writing = asyncio.create_task(
-        opened.database.run_writing(lambda held: held.execute(insert(tables.journal), row(2)))
-    )
-    await asyncio.sleep(0.05)
-    assert not writing.done()
-    await connection.rollback()
-    await connection.close()
+    async with opened.database.dialect.writer.connect() as connection:
+        await connection.execute(insert(tables.journal), row(1))
+        writing = asyncio.create_task(
+            opened.database.run_writing(lambda held: held.execute(insert(tables.journal), row(2)))
+        )
+        await asyncio.sleep(0.05)
+        assert not writing.done()
     await writing
     assert await numbers(opened) == [2]
 
@@ -77,7 +75,7 @@ async def test_it_waits_for_one_that_still_has_the_writing_connection(opened):
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("steps", range(1, 40))
 async def test_after_one_that_was_cancelled_anywhere_it_writes_all_the_same(opened, steps, again):
-    """The library closes a connection on which a statement was cancelled."""
+    """What a thread has begun is finished, so that nothing of it is left on the connection."""
 
     async def write() -> None:
         async with opened.database.write() as connection:
@@ -103,6 +101,33 @@ async def test_after_one_that_was_cancelled_anywhere_it_writes_all_the_same(open
     finally:
         gc.enable()
     assert 2 in await numbers(opened)
+
+
+async def test_more_readers_than_there_are_threads_read_beside_each_other(opened):
+    rows = [row(number) for number in range(5)]
+    await opened.database.run_writing(lambda held: held.execute(insert(tables.journal), rows))
+    all_read = asyncio.Barrier(10)
+
+    async def read() -> list[int]:
+        async with opened.database.read() as connection:
+            first = list(await connection.scalars(select(tables.journal.c.number)))
+            await all_read.wait()  # each in its transaction, none in a thread
+            assert first == list(await connection.scalars(select(tables.journal.c.number)))
+            return first
+
+    async with asyncio.timeout(20):
+        assert await asyncio.gather(*(read() for _ in range(10))) == [[0, 1, 2, 3, 4]] * 10
+
+
+async def test_an_error_inside_the_transaction_writes_nothing(opened):
+    async def write() -> None:
+        async with opened.database.write() as connection:
+            await connection.execute(insert(tables.journal), row(1))
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011  # raised above
+        await write()
+    assert await numbers(opened) == []
 
 
 async def test_a_close_ends_the_threads(url):
