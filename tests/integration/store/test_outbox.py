@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import text
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW, SECOND
