@@ -41,7 +41,7 @@ class Broker:
             self._seen[topic] = payload
             self.world.record("mqtt", topic=topic, payload=payload.decode())
         for client in list(self.clients.values()):
-            if topic in client.topics:
+            if client.wants(topic):
                 client.deliver(Message(topic=topic, payload=payload, retained=False))
 
     def _restart(self, fault: BrokerFault) -> None:
@@ -95,6 +95,10 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         if self._broker.clients.get(self.identity) is self:
             del self._broker.clients[self.identity]
+
+    def wants(self, topic: str) -> bool:
+        """Return whether it has subscribed to a topic, or to all that its level has."""
+        return topic in self.topics or f"{topic.rpartition('/')[0]}/+" in self.topics
 
     def end(self) -> None:
         """Let the client know that it is no longer connected."""

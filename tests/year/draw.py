@@ -9,9 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 from tests.year import faults
 from tests.year.draws.lines import draw_lines
+from tests.year.draws.people import draw_people
 from tests.year.plan import Circuit, Fact, Plan, Rule, Status
 
-RULE = Rule(name="down", to=("offline",), hold=timedelta(seconds=20), keep=timedelta(minutes=1))
+RULE = Rule(
+    name="down",
+    to=("offline",),
+    hold=timedelta(seconds=20),
+    keep=timedelta(minutes=1),
+    escalate=timedelta(minutes=15),
+)
 # Clocks change, months and years end, and a February has one day more.
 _NIGHTS = (
     datetime(2027, 3, 28, tzinfo=UTC),
@@ -33,7 +40,8 @@ def draw(seed: int, days: float = 1.0) -> Plan:
     statuses = [s for circuit in circuits for s in _changes(chance, circuit, begin, end - QUIET)]
     statuses.sort(key=lambda fact: (fact.at, fact.circuit))
     lines = draw_lines(seed, begin, end - QUIET)
-    facts: list[Fact] = sorted((*statuses, *lines.facts), key=lambda fact: fact.at)
+    people = draw_people(seed, statuses, begin, end - QUIET)
+    facts: list[Fact] = sorted((*statuses, *lines.facts, *people), key=lambda fact: fact.at)
     news = [fact.at for fact in facts]
     return Plan(
         seed=seed,

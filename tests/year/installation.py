@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.year import slack
 from tests.year.peers import evpl, vyvx
-from tests.year.plan import NOC, Plan, Threshold
+from tests.year.plan import DUTY, NOC, Plan, Rule, Threshold
 from watcher import settings
 
 _CONFIG = """
@@ -16,7 +16,11 @@ rules = ["rules.yaml"]
 
 [receivers.noc]
 kind = "slack"
-channel = "{channel}"
+channel = "{noc}"
+
+[receivers.duty]
+kind = "slack"
+channel = "{duty}"
 
 [receivers.mqtt]
 kind = "mqtt"
@@ -27,6 +31,7 @@ api_url = "https://{slack}/api/"
 
 [mqtt]
 host = "broker.invalid"
+commands = true
 
 [web]
 listen = ""
@@ -67,6 +72,8 @@ _RULE = """
     for: {hold}
     keep_firing_for: {keep}
     severity: {severity}
+    notify: [noc, mqtt]
+    escalate: {escalate}
     title: "{{{{ name }}}} is {{{{ state }}}}"
 """
 
@@ -81,13 +88,14 @@ _THRESHOLD = """
       {window}
     keep_firing_for: {keep}
     severity: critical
+    notify: [noc, mqtt]
     title: "{{{{ name }}}} is full: {{{{ direction }}}} {{{{ value }}}} {{{{ unit }}}}"
 """
 
 
 def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Settings:
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
-    config = _CONFIG.format(instance=instance, slack=slack.HOST, channel=NOC)
+    config = _CONFIG.format(instance=instance, slack=slack.HOST, noc=NOC, duty=DUTY)
     if plan.circuits:
         config += _VYVX.format(
             host=vyvx.HOST,
@@ -109,6 +117,7 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
             hold=_span(rule.hold),
             keep=_span(rule.keep),
             severity=rule.severity,
+            escalate=_escalate(rule),
         )
         for rule in plan.rules
         if plan.circuits
@@ -117,6 +126,11 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
         rules += "".join(_threshold(rule) for rule in plan.thresholds)
     (folder / "rules.yaml").write_text(f"rules:{rules}")
     return settings.load(folder / "config.toml")
+
+
+def _escalate(rule: Rule) -> str:
+    after = _span(rule.escalate)
+    return f"[{{after: {after}, notify: [duty]}}]" if rule.escalate else "[]"
 
 
 def _threshold(rule: Threshold) -> str:

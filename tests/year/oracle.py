@@ -8,18 +8,19 @@ of its first message. Laws:
 - the last text is true: once it is up again for that long, no thread shows it as down;
 - nothing is told twice: no second thread while one shows it as down, no text twice in a thread;
 - no false all-clear: none says `recovered` of what is down and was shown as such;
-- nothing is invented: none is about what never was.
+- nothing is invented: none is about what never was;
+- people have their way (laws/people.py): silences, acknowledgements, escalation.
 
 What breaks meanwhile only delays: the time counts from its end.
 """
 
 from __future__ import annotations
 
-from tests.year.laws import lines, states
+from tests.year.laws import lines, people, states
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 
-_LAWS = (states.complaints, lines.complaints)
+_LAWS = (states.complaints, lines.complaints, people.complaints)
 
 
 def complaints(plan: Plan, trace: Trace) -> list[str]:

@@ -17,6 +17,7 @@ from tests.year.faults import Fault
 Direction = Literal["in", "out"]
 QuirkKind = Literal["late", "missing", "filling", "corrected", "future"]
 NOC = "C00000NOC1"  # the channel of the receiver `noc`
+DUTY = "C0000DUTY1"  # and of `duty`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Rule:
     to: tuple[str, ...]
     hold: timedelta = timedelta()  # `for`
     keep: timedelta = timedelta()  # `keep_firing_for`
+    escalate: timedelta = timedelta()  # until `duty` is notified as well; 0: never
     severity: Literal["info", "warning", "critical"] = "critical"
 
 
@@ -95,7 +97,28 @@ class Quirk:
     percent: float = 0.0
 
 
-Fact = Status | Load | Quirk
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """Somebody does something about the newest incident of a circuit, `times` times at once."""
+
+    at: datetime
+    circuit: str
+    what: Literal["ack", "unack", "note"]
+    times: int = 1
+    by: str = "ana"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Somebody asks at `at` for a circuit to be silenced from `begin` until `until`."""
+
+    at: datetime
+    begin: datetime
+    until: datetime
+    circuit: str
+
+
+Fact = Status | Load | Quirk | Press | Silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from tests.year import idle
 from tests.year.clock import Datetime
 from tests.year.loop import run_to_end
 from tests.year.machine import Installation, Machine
+from tests.year.peers.people import People
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 from tests.year.world import World
@@ -34,6 +35,7 @@ async def _run(plan: Plan) -> Trace:
     world = World(plan)
     with tempfile.TemporaryDirectory() as folder:
         installation = Installation(world, Path(folder))
+        People(world, installation.broker)
         machines = [Machine(installation, number) for number in range(plan.daemons)]
         for machine in machines:
             machine.start()

@@ -1,4 +1,4 @@
-"""Slack: one channel that keeps every message, and the trace of each write."""
+"""Slack: channels that keep every message, and the trace of each write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.year.faults import SlackFault
 from tests.year.network import Answer, HungUpError, Request, answer_json
-from tests.year.plan import NOC
 from tests.year.world import World
 
 HOST = "slack.invalid"
@@ -39,6 +38,7 @@ class Slack:
             world.record(
                 "slack",
                 method=method,
+                channel=request.arguments.get("channel") or request.arguments.get("channel_id"),
                 ts=answer.get("ts", request.arguments.get("ts", "")),
                 thread_ts=request.arguments.get("thread_ts", ""),
                 text=_text(method, request.arguments),
@@ -81,14 +81,16 @@ class Slack:
         if arguments["ts"] not in self._messages:
             return {"ok": False, "error": "message_not_found"}
         self._messages[arguments["ts"]]["text"] = arguments["text"]
-        return {"ok": True, "channel": NOC, "ts": arguments["ts"]}
+        return {"ok": True, "channel": arguments["channel"], "ts": arguments["ts"]}
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         oldest = float(arguments.get("oldest", 0))
         messages = [
             message
             for message in self._messages.values()
-            if "thread_ts" not in message and float(message["ts"]) >= oldest
+            if "thread_ts" not in message
+            and message["channel"] == arguments["channel"]
+            and float(message["ts"]) >= oldest
         ]
         return _page(messages[::-1], arguments)
 
@@ -118,15 +120,16 @@ class Slack:
         ts = f"{int(self._world.now().timestamp())}.{len(self._messages):06d}"
         kept = ("text", "metadata", "thread_ts")
         message = {key: arguments[key] for key in kept if key in arguments}
+        message["channel"] = arguments.get("channel") or arguments.get("channel_id")
         self._messages[ts] = {**message, "ts": ts}
-        return {"ok": True, "channel": NOC, "ts": ts}
+        return {"ok": True, "channel": message["channel"], "ts": ts}
 
 
 def _text(method: str, arguments: Mapping[str, Any]) -> str:
     """Return what a write says; of a file its name and comment."""
     if method != _SHARE:
         return str(arguments["text"])
-    names = (file["title"] for file in json.loads(arguments["files"]))
+    names = (f"{file['id']} {file['title']}" for file in json.loads(arguments["files"]))
     return " ".join((*names, arguments.get("initial_comment", "")))
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from tests.year.plan import NOC
 from tests.year.trace import Record, Trace
 
 
-def about(trace: Trace, name: str) -> list[Record]:
-    """Return what Slack took of what names somebody or something."""
-    return [r for r in trace.of("slack") if r.fields["done"] and name in text(r)]
+def about(trace: Trace, name: str, channel: str = NOC) -> list[Record]:
+    """Return what a channel of Slack took of what names a circuit or a line."""
+    return [
+        record
+        for record in trace.of("slack")
+        if record.fields["done"]
+        and record.fields.get("channel", NOC) == channel
+        and name in text(record)
+    ]
 
 
 def kept(trace: Trace) -> dict[str, datetime]:

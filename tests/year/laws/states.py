@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from tests.year.laws import messages
+from tests.year.laws.spans import outages
 from tests.year.laws.timing import due
-from tests.year.plan import Circuit, Plan, Rule
+from tests.year.plan import NOC, Circuit, Plan, Rule, Silence
 from tests.year.trace import Trace
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """From when to when a circuit was down, in truth."""
-
-    begin: datetime
-    end: datetime
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -28,24 +20,11 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
             yield from _about(plan, trace, rule, circuit)
 
 
-def outages(plan: Plan, rule: Rule, circuit: Circuit) -> list[Outage]:
-    """Return when a rule held of a circuit, in the order of time."""
-    spans: list[Outage] = []
-    begin: datetime | None = None
-    for fact in (fact for fact in plan.statuses if fact.circuit == circuit.id):
-        if fact.state in rule.to:
-            begin = begin or fact.at
-        elif begin is not None:
-            spans.append(Outage(begin, fact.at))
-            begin = None
-    return spans if begin is None else [*spans, Outage(begin, plan.end)]
-
-
 def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[str]:
-    records = messages.about(trace, circuit.name)
+    records = messages.about(trace, circuit.name, NOC)
     spans = outages(plan, rule, circuit)
     for span, following in zip_longest(spans, spans[1:]):
-        shown_by = due(plan, span.begin, rule.hold)
+        shown_by = _unsilenced(plan, circuit, span.begin, due(plan, span.begin, rule.hold))
         if shown_by < span.end and not messages.shows(records, shown_by):
             yield f"lost: {circuit.name} was down from {span.begin} on, not shown by {shown_by}"
         over_by = due(plan, span.end, rule.keep)
@@ -59,3 +38,13 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
     first = spans[0].begin if spans else plan.end
     if records and records[0].at < first:
         yield f"invented: {circuit.name} at {records[0].at}"
+
+
+def _unsilenced(plan: Plan, circuit: Circuit, at: datetime, by: datetime) -> datetime:
+    """Return by when something is shown that began at `at`: a silence puts it off."""
+    for fact in plan.facts:
+        if not isinstance(fact, Silence) or fact.circuit != circuit.id:
+            continue
+        if fact.at <= by and fact.until >= at:
+            by = max(by, due(plan, fact.until, timedelta()))
+    return by

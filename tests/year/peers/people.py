@@ -1,0 +1,74 @@
+"""People, who see an incident in the control room's display and send commands over MQTT."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from tests.year.broker import Broker
+from tests.year.plan import Press, Silence
+from tests.year.world import World
+
+_COMMANDS = "watcher/commands"
+_INCIDENTS = "watcher/incidents/"
+
+
+class People:
+    """They act when the plan says so, on what is shown then."""
+
+    def __init__(self, world: World, broker: Broker) -> None:
+        self._world = world
+        self._broker = broker
+        loop = asyncio.get_running_loop()
+        for number, fact in enumerate(world.plan.facts):
+            seconds = (fact.at - world.plan.begin).total_seconds()
+            if isinstance(fact, Press):
+                loop.call_at(seconds, self._press, fact, f"press-{number}")
+            elif isinstance(fact, Silence):
+                loop.call_at(seconds, self._silence, fact, f"silence-{number}")
+
+    def _press(self, press: Press, identity: str) -> None:
+        """Press for the newest incident about a circuit, which may be over."""
+        newest = self._newest(press.circuit)
+        if newest is None:
+            return
+        opened, incident = newest
+        request = {"by": press.by, "id": identity, "incident": incident}
+        if press.what == "note":
+            request["text"] = f"note {identity}"
+        self._world.record(
+            "pressed", **request, verb=press.what, circuit=press.circuit, opened=opened
+        )
+        for _ in range(press.times):
+            self._send(press.what, request)
+
+    def _silence(self, silence: Silence, identity: str) -> None:
+        request = {
+            "by": "noc",
+            "id": identity,
+            "matchers": [f"subject=vyvx/{silence.circuit}"],
+            "from": silence.begin.isoformat(),
+            "until": silence.until.isoformat(),
+            "confirmed": True,
+        }
+        self._world.record("silenced", id=identity, circuit=silence.circuit)
+        self._send("silence", request)
+
+    def _send(self, command: str, request: dict[str, Any]) -> None:
+        topic, payload = f"{_COMMANDS}/{command}", json.dumps(request).encode()
+        self._broker.publish(topic, payload, retain=False)
+
+    def _newest(self, circuit: str) -> tuple[str, str] | None:
+        """Return when the newest incident about a circuit was opened, and its id."""
+        incidents = [
+            json.loads(payload)
+            for topic, payload in self._broker.retained.items()
+            if topic.startswith(_INCIDENTS) and topic.count("/") == 2 and payload
+        ]
+        about = [
+            (incident["opened_at"], incident["id"])
+            for incident in incidents
+            if any(alert["subject"] == f"vyvx/{circuit}" for alert in incident["alerts"])
+        ]
+        return max(about, default=None)
