@@ -112,10 +112,7 @@ def problems(load, tmp_path):
         ),
         (
             "    expression: state ==\n",
-            (
-                "0.yaml:4:24: r.expression: not valid CEL: at line 1, character 9: mismatched "
-                "input '<EOF>'"
-            ),
+            "0.yaml:4:24: r.expression: not valid CEL: at line 1, character 9: it ends too early",
         ),
         (
             "    expression: state.startWith('on')\n",

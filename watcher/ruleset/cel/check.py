@@ -6,18 +6,17 @@ when those before find nothing: the syntax, the names and words, the types, and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from cel_expr_python import cel
 
 from watcher import engine, model
 from watcher.config_types import zone_problem
 from watcher.ruleset.cel import environment
-from watcher.ruleset.cel.environment import MODULES, TYPES, CompileErrors
-from watcher.ruleset.cel.moments import NOW
+from watcher.ruleset.cel.environment import MODULES, NOW, TYPES, CompileErrors
+from watcher.ruleset.cel.mistakes import Problem, in_words, syntax_problem, type_problem
 from watcher.ruleset.cel.program import Expression, Vocabulary
 from watcher.ruleset.cel.references import OF_TIMES, References
 from watcher.ruleset.problems import suggest
@@ -41,33 +40,31 @@ _FUNCTIONS = frozenset(
     | OF_TIMES
 )
 _TRIED_AT = datetime(2026, 1, 1, tzinfo=UTC)  # when most parts of a time are 0
-_NUMBERS = frozenset({"int", "uint", "double", "wrapper(double)"})
-_OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '\((.*)\)'$")
-_MIXED = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in"})
-_WORDS = {
-    "bool": "true or false",
-    "double": "a number",
-    "wrapper(double)": "a number",
-    "dyn": "a value of any type",
-    "int": "a whole number",
-    "uint": "a whole number",
-    "null_type": "null",
-    "string": "a text",
-    "wrapper(string)": "a text",
-    "google.protobuf.Timestamp": "a time",
-    "google.protobuf.Duration": "a duration",
-    "bytes": "bytes",
-    "timestamp": "a time",
-    "duration": "a duration",
-    "null": "null",
+# What people write who know other languages.
+_ELSEWHERE = {
+    "abs": "math.abs",
+    "existsOne": "exists_one",
+    "len": "size",
+    "length": "size",
+    "lower": "lowerAscii",
+    "max": "math.greatest",
+    "min": "math.least",
+    "round": "math.round",
+    "strip": "trim",
+    "toLowerCase": "lowerAscii",
+    "toUpperCase": "upperAscii",
+    "upper": "upperAscii",
 }
-
-
-class Problem(NamedTuple):
-    """What is wrong, and how many characters of the expression are before that."""
-
-    what: str
-    at: int = 0
+# The first and the last that a part of a time can be, and what the first one is.
+_PARTS = {
+    "getDate": (1, 31, "the first day"),
+    "getDayOfMonth": (0, 30, "the first day"),
+    "getDayOfWeek": (0, 6, "Sunday"),
+    "getDayOfYear": (0, 365, "1 January"),
+    "getHours": (0, 23, "midnight"),
+    "getMinutes": (0, 59, "the full hour"),
+    "getMonth": (0, 11, "January"),
+}
 
 
 def problems_in(
@@ -83,8 +80,7 @@ def problems_in(
     try:
         expression = Expression(source)
     except CompileErrors as errors:
-        error = errors.errors[0]
-        yield Problem(f"not valid CEL: {_syntax_error(source, error)}", error.at or 0)
+        yield syntax_problem(source, errors.errors[0])
         return
     references = expression.references
     if references.depth > DEEPEST:
@@ -137,13 +133,11 @@ def _fields(kinds: Sequence[Fields]) -> set[str]:
 
 
 def _function_like(name: str) -> str:
+    meant = _ELSEWHERE.get(name)
     for full in sorted(_FUNCTIONS):
-        if full.partition(".")[2] == name or (full, name) in {
-            ("math.greatest", "max"),
-            ("math.least", "min"),
-        }:
-            return f"; did you mean {full}?"
-    return suggest(name, _FUNCTIONS)
+        if full.partition(".")[2] == name:
+            meant = full
+    return f"; did you mean {meant}?" if meant else suggest(name, _FUNCTIONS)
 
 
 def _unknown_words(
@@ -153,6 +147,12 @@ def _unknown_words(
     valid = _valid(kinds)
     for name, literal in sorted(references.compared, key=lambda pair: (pair[0], pair[1].at)):
         plain = name.removeprefix("previous.")
+        if name in _PARTS:
+            first, last, what = _PARTS[name]
+            if literal.kind == "a number" and not first <= float(literal.value) <= last:
+                hint = f"it is {first} ({what}) to {last}"
+                yield Problem(f"{name}() is never {literal.text}: {hint}", literal.at)
+            continue
         expected = "a text" if name.startswith("labels.") else valid.get(plain)
         if isinstance(expected, frozenset):
             if literal.value not in expected:
@@ -186,10 +186,10 @@ def _types(
     try:
         result = environment.return_type(source, _variables(kinds, common))
     except CompileErrors as errors:
-        yield from filter(None, (_type_problem(error) for error in errors.errors))
+        yield from filter(None, (type_problem(error) for error in errors.errors))
         return
     if result not in {"bool", "dyn"}:
-        yield Problem(f"evaluates to {_in_words(result)}; expected true or false")
+        yield Problem(f"evaluates to {in_words(result)}; expected true or false")
 
 
 def _variables(kinds: Sequence[Fields], common: frozenset[str]) -> dict[str, cel.Type]:
@@ -209,55 +209,6 @@ def _variables(kinds: Sequence[Fields], common: frozenset[str]) -> dict[str, cel
         NOW: cel.Type.TIMESTAMP,
     }
     return types | {name: of_common.get(name, cel.Type.STRING) for name in common}
-
-
-def _type_problem(error: environment.CompileError) -> Problem | None:
-    at, what = error.at or 0, error.what
-    if match := _OVERLOAD.match(what):
-        name, arguments = match[1], _split(match[2])
-        plain = [argument.removeprefix("list(").rstrip(")") for argument in arguments]
-        plain = [name_ + ")" if name_.startswith("wrapper(") else name_ for name_ in plain]
-        if name in _MIXED and set(plain) <= _NUMBERS:
-            return None  # numbers of two types are compared by their values
-        return Problem(_cannot(name, arguments), at)
-    if match := re.match(r"expression of type '(.+)' cannot be (.*?)(?: \(|$)", what):
-        part = "read by the name of a member" if "select" in match[2] else "gone through by a macro"
-        return Problem(f"{_in_words(match[1])} cannot be {part}", at)
-    if match := re.match(r"undeclared reference to '(.+?)'", what):
-        return Problem(f"{match[1]!r} is not known", at)
-    return Problem(f"not accepted: {what}", at)
-
-
-def _cannot(name: str, arguments: Sequence[str]) -> str:
-    words = [_in_words(argument) for argument in arguments]
-    operator = name.strip("_@").replace("?_:", "? :")
-    given = " and ".join(words) if len(words) < 3 else ", ".join(words)
-    if name == "_[_]":
-        return f"{words[0]} has no members by {words[1]}"
-    if name.startswith(("_", "@", "!", "-")):
-        numbers = sorted(set(arguments) & _NUMBERS)
-        hint = ": write a whole number as 2.0" if len(numbers) > 1 else ""
-        return f"{operator!r} cannot be used on {given}{hint}"
-    return f"{name}() cannot be used on {given}"
-
-
-def _split(arguments: str) -> list[str]:
-    """Split the types of arguments at the commas that are in no parentheses."""
-    parts, depth = [""], 0
-    for letter in arguments:
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _in_words(type_: str) -> str:
-    for start in ("list", "map", "type"):
-        if type_.startswith(start):
-            return f"a {start}"
-    return _WORDS.get(type_, type_)
 
 
 def _failed_trials(
@@ -286,15 +237,6 @@ def _failed_trials(
                 verb = "" if what.startswith("evaluates") else "fails: "
                 yield Problem(f"{verb}{what} (on {_describe(fields)})")
                 return
-
-
-def _syntax_error(source: str, error: environment.CompileError) -> str:
-    """Cut the library's message down to where and what: its list of tokens helps nobody."""
-    what = error.what.partition(" expecting ")[0].removeprefix("Syntax error: ")
-    if error.at is None:
-        return "nested too deeply" if "recursion" in what else what
-    before = source[: error.at].split("\n")
-    return f"at line {len(before)}, character {len(before[-1]) + 1}: {what}"
 
 
 def _describe(fields: Mapping[str, Any]) -> str:

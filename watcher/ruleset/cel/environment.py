@@ -16,9 +16,9 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_strings
 
 TYPES = frozenset(  # whose names are values
-    {"bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string"}
-    | {"timestamp", "type", "uint"}
+    {"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"}
 )
+NOW = "now"
 MODULES = frozenset({"math", "strings"})  # what the names of some functions begin with
 TEXT = cel.Type("google.protobuf.StringValue")  # or null
 NUMBER = cel.Type("google.protobuf.DoubleValue")  # or null
@@ -51,7 +51,7 @@ def _extensions() -> list[cel.CelExtensionBase]:
 @cache
 def _untyped() -> cel.Env:
     # A time is taken only for what is declared to be one.
-    return cel.NewEnv(variables={"now": cel.Type.TIMESTAMP}, extensions=_extensions())
+    return cel.NewEnv(variables={NOW: cel.Type.TIMESTAMP}, extensions=_extensions())
 
 
 def compile_unchecked(source: str) -> cel.Expression:
@@ -79,7 +79,11 @@ def return_type(source: str, variables: Mapping[str, cel.Type]) -> str:
 
 def _compile(env: cel.Env, source: str, *, checked: bool) -> cel.Expression:
     try:
+        source.encode()
         return env.compile(source, disable_check=not checked)
+    except UnicodeEncodeError as error:
+        what = f"unexpected {source[error.start]!r}, which is not a character"
+        raise CompileErrors((CompileError(error.start, what),)) from error
     except (RuntimeError, ValueError) as error:
         raise CompileErrors(_errors(source, str(error))) from error
 

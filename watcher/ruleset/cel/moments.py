@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from cel_expr_python import cel
 
 from watcher.ruleset.cel import environment
+from watcher.ruleset.cel.environment import NOW
 from watcher.ruleset.cel.tree import Kind, Node, serialize
 
-NOW = "now"
 _MINUTE = timedelta(minutes=1)
 _AHEAD = 24 * 60  # minutes that are looked through; then the engine evaluates, and asks again
 
@@ -65,16 +65,17 @@ class Moments:
 
     def read(self, at: datetime) -> Reading:
         """Return what they read at a time; equal at two times where time makes no difference."""
-        minute = minute_of(at)
-        if self._read is None or self._read[0] != minute:
-            self._read = minute, tuple(_read(part, minute) for part in self._compiled)
-        return self._read[1]
+        minute, last = minute_of(at), self._read
+        if last is None or last[0] != minute:
+            last = self._read = minute, tuple(_read(part, minute) for part in self._compiled)
+        return last[1]
 
     def next_change(self, after: datetime) -> datetime:
         """Return when they may next read something else, a day later at the latest."""
-        if self._steady is None or not self._steady[0] <= after < self._steady[1]:
-            self._steady = after, self._next_change(minute_of(after))
-        return self._steady[1]
+        steady = self._steady
+        if steady is None or not steady[0] <= after < steady[1]:
+            steady = self._steady = after, self._next_change(minute_of(after))
+        return steady[1]
 
     def _next_change(self, minute: datetime) -> datetime:
         reading = self.read(minute)

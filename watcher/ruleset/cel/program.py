@@ -16,8 +16,8 @@ from cel_expr_python import cel
 
 from watcher import engine
 from watcher.ruleset.cel import environment
-from watcher.ruleset.cel.environment import CompileErrors
-from watcher.ruleset.cel.moments import NOW, Moments, minute_of, parts_of
+from watcher.ruleset.cel.environment import NOW, CompileErrors
+from watcher.ruleset.cel.moments import Moments, minute_of, parts_of
 from watcher.ruleset.cel.references import analyse
 from watcher.ruleset.cel.tree import read
 
@@ -181,15 +181,21 @@ class _Group:
         truths = facts.truths.get(self)
         if truths is None:
             read = self._read(facts.given)
-            key = self._key(read, facts.given)
-            truths = None if self._all_labels else self._evaluated.get(key)
-            if truths is None:
+            if self._all_labels:
                 truths = self._evaluate(self._values(read, facts.given))
-                if len(self._evaluated) >= _MOST_EVALUATED:
-                    self._evaluated.clear()
-                if not self._all_labels:
-                    self._evaluated[key] = truths
+            else:
+                truths = self._evaluate_once(read, facts.given)
             facts.truths[self] = truths
+        return truths
+
+    def _evaluate_once(self, read: Sequence[Any], given: Mapping[str, Any]) -> Truths:
+        key = self._key(read, given)
+        truths = self._evaluated.get(key)
+        if truths is None:
+            truths = self._evaluate(self._values(read, given))
+            if len(self._evaluated) >= _MOST_EVALUATED:
+                self._evaluated.clear()
+            self._evaluated[key] = truths
         return truths
 
     def _key(self, read: Sequence[Any], given: Mapping[str, Any]) -> tuple[object, ...]:
@@ -226,14 +232,13 @@ class _Group:
 
     def _evaluate(self, values: Mapping[str, Any]) -> Truths:
         everything = (1 << len(self._expressions)) - 1
-        if len(self._expressions) > 1:
-            truths = self._evaluate_sum(frozenset(), values)
-            if truths is None and (unknown := self._unknown(values)):
-                truths = self._evaluate_sum(unknown, values)
-            if truths is not None:
-                true, evaluated = truths
-                return Truths(true, true | (everything & ~evaluated))
-        return Truths(0, everything)
+        truths = self._evaluate_sum(frozenset(), values)
+        if truths is None and (unknown := self._unknown(values)):
+            truths = self._evaluate_sum(unknown, values)
+        if truths is None:
+            return Truths(0, everything)
+        true, evaluated = truths
+        return Truths(true, true | (everything & ~evaluated))
 
     def _unknown(self, values: Mapping[str, Any]) -> frozenset[str]:
         previous = values.get("previous", {})

@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import NamedTuple
 
 from watcher.dataclass import dataclass
-from watcher.ruleset.cel.environment import MODULES
+from watcher.ruleset.cel.environment import MODULES, NOW
 from watcher.ruleset.cel.tree import Kind, Node
 
 MAPS = frozenset({"labels", "previous"})  # names whose members are read by their own names
@@ -137,8 +137,9 @@ def _operand(node: Node, bound: Mapping[str, Operand]) -> Operand | None:
             return bound.get(node.text, Operand(frozenset({node.text})))
         case Kind.SELECT if _is_map(node.parts[0], bound):
             return Operand(frozenset({f"{node.parts[0].text}.{node.text}"}))
-        case Kind.LIST:
-            return _joined(_operand(part, bound) for part in node.parts)
+        case Kind.LIST | Kind.MAP:  # what is in a map is one of its keys
+            parts = node.parts[::2] if node.kind is Kind.MAP else node.parts
+            return _joined(_operand(part, bound) for part in parts)
         case Kind.CALL:
             return _call(node, bound)
         case _:
@@ -158,6 +159,8 @@ def _call(node: Node, bound: Mapping[str, Operand]) -> Operand | None:
         return _operand(node.parts[0], bound)
     if node.text == "_[_]" and _is_map(node.parts[0], bound) and node.parts[1].type == "string":
         return Operand(frozenset({f"{node.parts[0].text}.{node.parts[1].value}"}))
+    if node.method and node.text in OF_TIMES and _is_time(node.parts[0], bound):
+        return Operand(frozenset({node.text}))
     return None
 
 
@@ -166,6 +169,13 @@ def _joined(operands: Iterator[Operand | None]) -> Operand:
     simple = [operand for operand in operands if operand is not None]
     names = frozenset(name for operand in simple for name in operand.names)
     return Operand(names, frozenset(word for operand in simple for word in operand.literals))
+
+
+def _is_time(node: Node, bound: Mapping[str, Operand]) -> bool:
+    """Whether it is surely a time: a duration has hours as well, and more than 23."""
+    if node.kind is Kind.CALL:
+        return node.text == "timestamp"
+    return node.kind is Kind.NAME and node.text == NOW and node.text not in bound
 
 
 def _is_map(node: Node, bound: Mapping[str, Operand]) -> bool:
