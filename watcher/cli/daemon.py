@@ -37,8 +37,9 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
         import structlog
 
         from watcher import logs, settings
-        from watcher.daemon import app
+        from watcher.daemon import app, lifecycle
 
+    lifecycle.return_large_blocks()
     logs.configure()
     loaded = settings.load(config)
     for line in settings.unused_credentials(config):

@@ -7,6 +7,7 @@ a reason to starve it. An error that nothing awaited is one line of the log, nev
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -30,6 +31,8 @@ FEED_SECONDS = 5.0  # systemd expects a notification twice in every WatchdogSec
 READY_SECONDS = 2.0  # without this message systemd ends the daemon, so it is worth a moment
 HEARTBEAT_SECONDS = 60.0
 _HEARTBEAT_TIMEOUT = 10.0
+LARGE_BLOCK = 256 * 1024
+_M_MMAP_THRESHOLD = -3  # in glibc's malloc.h
 
 
 class Loop(Protocol):
@@ -118,6 +121,19 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
         if expected is None or unexpected is not None:
             raise
         raise _first(expected) from failed
+
+
+def return_large_blocks() -> None:
+    """Have memory of LARGE_BLOCK and more returned to the system as soon as it is freed.
+
+    The C library does so up to the size of the largest such block that was freed, and keeps smaller
+    ones from then on. After one poll of 100,000 services, of 6 MB, that is all of them: what lies
+    between small objects that stay is never given back. Other C libraries have no such setting.
+    """
+    import ctypes  # noqa: PLC0415  # 4 ms, for the daemon alone
+
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def log_unawaited_errors() -> None:

@@ -47,6 +47,7 @@ async def test_equal_fields_share_one_mapping_after_loading(opened, token):
     await opened.commits.commit(token, factories.commit(*similar, other))
     first, second, third, fourth = (await factories.load(opened)).subjects
     assert first.fields is second.fields is third.fields
+    assert first.source is second.source is third.source
     assert type(fourth.fields["count"]) is float
 
 

@@ -97,6 +97,7 @@ class StatusReader:
     def __init__(self) -> None:
         self._parts: list[_Part] = []
         self._services: dict[str, Service] = {}
+        self._usual = Service(None)  # the reading that was shared last
 
     def read(self, reply: exchange.Reply) -> Statuses:
         """Read a reply; a malformed entry costs only itself.
@@ -137,6 +138,7 @@ class StatusReader:
                 part = last.take_later(entries, at)
             if part is None:
                 part, decoded = _decode_part(entries, at, last.next_beginning(entries, at))
+                self._share_equal(decoded)
                 services.update(decoded)
             parts.append(part)
             at += len(part.text)
@@ -148,6 +150,16 @@ class StatusReader:
             return self._services, parts
         services.update(last.taken())
         return services, parts
+
+    def _share_equal(self, services: dict[str, Service]) -> None:
+        """Let one object stand for equal readings in a row: hardly any differs from the next."""
+        usual = self._usual
+        for service, reading in services.items():
+            if reading == usual:
+                services[service] = usual
+            else:
+                usual = reading
+        self._usual = usual
 
 
 class _LastReply:

@@ -154,3 +154,13 @@ def test_what_is_not_an_object_of_services_is_a_temporary_error(body):
 
 def test_no_services_are_an_answer():
     assert StatusReader().read(reply(status({}))).services == {}
+
+
+@pytest.mark.usefixtures("short_parts")
+def test_equal_readings_in_a_row_are_one_object():
+    services = many(100)
+    services["1000050"] = {"state": "offline"}
+    readings = list(StatusReader().read(reply(status(services))).services.values())
+    assert readings[50] == Service("offline")
+    assert all(reading is readings[0] for reading in readings[:50])
+    assert all(reading is readings[51] for reading in readings[51:])
