@@ -9,6 +9,7 @@ of its first message. Laws:
 - nothing is told twice: no second thread while one shows it as down, no text twice in a thread;
 - no false all-clear: none says `recovered` of what is down and was shown as such;
 - nothing is invented: none is about what never was;
+- no message says that Watcher is broken;
 - people have their way (laws/people.py): silences, acknowledgements, escalation.
 
 What breaks meanwhile only delays: the time counts from its end.
@@ -16,11 +17,16 @@ What breaks meanwhile only delays: the time counts from its end.
 
 from __future__ import annotations
 
-from tests.year.laws import lines, people, states
+from tests.year.laws import faults_of_our_own, lines, people, states
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 
-_LAWS = (states.complaints, lines.complaints, people.complaints)
+_LAWS = (
+    states.complaints,
+    lines.complaints,
+    people.complaints,
+    faults_of_our_own.complaints,
+)
 
 
 def complaints(plan: Plan, trace: Trace) -> list[str]:

@@ -50,10 +50,13 @@ class Breach(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def breach_of(alert: model.IncidentAlert, incident: model.Incident) -> Breach | None:
-    """Return what to draw of an alert, up to the incident's start or end; None without a value."""
+    """Return what to draw of an alert, up to the incident's start or end; None without a value.
+
+    The alert has the vendor's time, by whose clock it may begin after we reported it.
+    """
     if not alert.metric or alert.limit is None:
         return None
-    end = incident.end or incident.opened_at
+    end = max(incident.end or incident.opened_at, alert.since)
     return Breach(
         name=alert.name,
         metric=alert.metric,

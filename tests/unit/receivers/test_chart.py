@@ -112,3 +112,8 @@ def test_a_breach_notified_in_the_moment_it_began_can_be_drawn(builder):
     breach = chart.breach_of(builder.alert, builder.incident)
     still = replace(breach, start=breach.end)
     assert chart.draw(still, builder.samples[-4:]).startswith(b"\x89PNG")
+
+
+def test_a_breach_that_began_after_it_was_reported_by_our_clock_can_be_drawn(builder):
+    builder.change(opened_at=builder.alert.since - timedelta(minutes=9))
+    assert columns(drawn(builder), PINK) | columns(drawn(builder), BLUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest import mock
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.year import oracle
 from tests.year.draws.lines import QUICK, SETTLE
+from tests.year.faults import WrongClock
 from tests.year.plan import Line, Load, Plan, Quirk
 from tests.year.run import run
 from tests.year.trace import Trace
@@ -113,7 +115,14 @@ def test_what_was_full_and_clear_again_before_its_samples_came_has_to_be_shown()
     assert wrong(seen((5.3, "", "EVPL-00 was full, reported late")), late) == []
 
 
+def test_a_message_that_watcher_is_broken_is_found():
+    broken = (3, "", "noc is failing: internal error (ValueError)")
+    assert wrong(seen((2.3, "", FULL), broken, (5.4, "0", CLEAR))) == ["broken"]
+
+
+BEHIND = WrongClock(at=at(1), until=at(4), by=-timedelta(minutes=9))  # less than `clock_tolerance`
 DAYS = {
+    "clock behind": replace(AFTERNOON, faults=(BEHIND,), line_interval=timedelta(minutes=5)),
     "plain": AFTERNOON,
     "late": plan(load(2, 98), load(3, 30), quirk("late", 1, 5)),
     "missing": plan(load(2, 98), load(5, 30), quirk("missing", 3, 3.5)),

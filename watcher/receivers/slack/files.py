@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from watcher import model, ports
 from watcher.dataclass import dataclass
+from watcher.model import EntryKind
 from watcher.receivers import chart
 from watcher.receivers.slack import notification, refusals
 from watcher.receivers.slack.blocks import escape, section
@@ -108,16 +109,25 @@ def _chart_file(session: SlackSession, alert: model.IncidentAlert, breach: chart
         )
         return await asyncio.to_thread(chart.draw, breach, samples)
 
+    # What an earlier version has shared is under the time of its end, which moves with the clock.
+    about = f"chart/{alert.rule}/{alert.subject}"
+    earlier = f"{about}/{model.format_timestamp(breach.end)}"
     when = (
         "until it was resolved" if session.view.incident.resolved_at else "before the notification"
     )
     return _File(
-        key=f"chart/{alert.rule}/{alert.subject}/{model.format_timestamp(breach.end)}",
+        key=earlier if earlier in session.receipt.files else f"{about}/{_stage(session.view)}",
         name=f"{clean(alert.name, 80)}-{alert.metric}.png",
         comment=f"{escape(alert.metric)} of {escape(alert.name, 100)}, {when}",
         content=draw,
         alt_text=_chart_in_words(alert, breach),
     )
+
+
+def _stage(view: model.IncidentView) -> int:
+    """Return which entry last opened the incident, opened it again or resolved it."""
+    edges = (EntryKind.OPENED, EntryKind.REOPENED, EntryKind.RESOLVED)
+    return max((entry.number for entry in view.timeline if entry.kind in edges), default=0)
 
 
 def _report_file(

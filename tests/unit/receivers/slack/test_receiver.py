@@ -616,6 +616,34 @@ async def test_a_threshold_brings_a_chart_when_it_is_posted_and_one_when_it_is_o
     assert slack.shared[0] != slack.shared[1]
 
 
+async def test_a_chart_comes_once_although_the_clock_was_set(slack, receiver, delivery, builder):
+    builder.measure()
+    await delivery.deliver(receiver)
+    builder.change(opened_at=builder.incident.opened_at - timedelta(seconds=50))
+    await delivery.deliver(receiver)
+    assert len(slack.shared) == 1
+    builder.resolve(after=7_200)
+    await delivery.deliver(receiver)
+    over = builder.incident.resolved_at
+    builder.change(resolved_at=over - timedelta(seconds=50))
+    await delivery.deliver(receiver)
+    assert len(slack.shared) == 2
+
+
+async def test_a_chart_that_an_earlier_version_has_shared_is_not_shared_again(
+    slack, receiver, delivery, builder
+):
+    builder.measure()
+    await delivery.deliver(receiver)
+    (key,) = delivery.receipt.files
+    then = model.format_timestamp(builder.incident.opened_at)
+    earlier = {f"{key.rpartition('/')[0]}/{then}": delivery.receipt.files[key]}
+    delivery.receipt = replace(delivery.receipt, files=earlier)
+    builder.change(summary="still full")
+    await delivery.deliver(receiver)
+    assert len(slack.shared) == 1
+
+
 async def test_a_storm_brings_no_charts(slack, receiver, delivery, builder):
     builder.measure()
     builder.change(accepts_until=builder.begin)
