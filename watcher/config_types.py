@@ -95,7 +95,12 @@ class Section(BaseModel):
     Errors do not show the input, which may be a secret.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # most are parts of others, which build them once more
+    )
 
     @model_validator(mode="wrap")
     @classmethod

@@ -56,11 +56,19 @@ def collect_seldom() -> None:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Load modules meanwhile: they make many objects and no garbage, and stay until the end."""
+    """Load the daemon's modules meanwhile.
+
+    They make many objects and no garbage, and stay until the end. And structlog loads rich, where
+    it can, for tracebacks that `watcher.logs` writes itself.
+    """
     gc.disable()
+    hidden = {"rich": None} if "rich" not in sys.modules else {}
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None: it is not there to load
     try:
         yield
     finally:
+        for name in hidden:
+            del sys.modules[name]
         gc.freeze()
         gc.enable()
 

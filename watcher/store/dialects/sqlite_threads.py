@@ -50,9 +50,9 @@ class ThreadedEngine:
     async def begin(self) -> AsyncIterator[ThreadedConnection]:
         """Open a transaction that is committed at the end, unless an error ends it."""
         async with self.connect() as connection:
-            await connection.run_sync(lambda begun: begun.begin())
+            await connection.run_sync(lambda opened: opened.begin())
             yield connection
-            await connection.run_sync(lambda begun: begun.commit())
+            await connection.run_sync(lambda opened: opened.commit())
 
     async def dispose(self) -> None:
         """Close the connections, then end the threads."""
