@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 
@@ -86,6 +86,8 @@ class Agenda:
     broken: dict[tuple[str, str], datetime] = field(default_factory=dict)  # by fault and subject:
     # since when the subject was not well, of pending alerts that this step has broken
     works: dict[str, model.Work | None] = field(default_factory=dict)  # as they were before
+    # By works: their windows before others of the carrier came to speak for some of them
+    windows: dict[str, tuple[model.WorkWindow, ...]] = field(default_factory=dict)
     all_works: bool = False  # more than these may have something to say
     subjects: dict[str, None] = field(default_factory=dict)  # new, gone, booked, labelled otherwise
     inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = field(
@@ -107,6 +109,10 @@ class Agenda:
     def note_work(self, key: str, before: model.Work | None) -> None:
         """Note planned works that have changed, or that are due to be looked at."""
         self.works.setdefault(key, before)
+
+    def note_windows(self, before: Mapping[str, tuple[model.WorkWindow, ...]]) -> None:
+        """Note the windows that works had before this step has changed a whole or a part."""
+        self.windows = {**before, **self.windows}
 
     def review_all_works(self) -> None:
         """Have all planned works looked at: the rules, the inventory or the clock has changed."""

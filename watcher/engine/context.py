@@ -317,7 +317,7 @@ class StepContext:
     def put_work(self, work: model.Work) -> None:
         """Add planned works, or change what is known of them."""
         self.agenda.note_work(work.key, self.state.works.get(work.key))
-        self.state.works_index.put(work)
+        self.agenda.note_windows(self.state.works_index.put(work))
         self.changes.works[work.key] = work
 
     def drop_ended_silences(self) -> None:

@@ -131,9 +131,11 @@ class WorksIndex:
     naming: dict[str, dict[str, model.AffectedCircuit]] = field(default_factory=dict)
     parts: dict[str, set[str]] = field(default_factory=dict)  # works about one window of others
 
-    def put(self, work: Work) -> None:
-        """Add works, or what is known of them now."""
+    def put(self, work: Work) -> dict[str, tuple[WorkWindow, ...]]:
+        """Add works, or what is known of them now; return the windows that others had before."""
         before = self.works.get(work.key)
+        others = {*wholes_of(work.key), *self.parts.get(work.key, ())} & self.works.keys()
+        had = {key: self.counting(key) for key in others}
         for circuit in before.notice.circuits if before else ():
             self.naming.get(circuit_key(circuit.id), {}).pop(work.key, None)
         self.works[work.key] = work
@@ -148,6 +150,7 @@ class WorksIndex:
             already = named.get(work.key)
             if already is None or already.impact.rank < circuit.impact.rank:
                 named[work.key] = circuit  # of a circuit that is named twice the worst counts
+        return had
 
     def counting(self, key: str) -> tuple[WorkWindow, ...]:
         """Return the windows of works that count, but for those that others speak for.
@@ -172,14 +175,27 @@ class WorksIndex:
 
     def about(self, planned: Planned) -> Work | None:
         """Return the works that speak for a window, of a whole and its parts the newest."""
-        work = self.works.get(planned.key)
-        if work is None:
-            return None
-        for part in self._parts(work.key):
+        return self.speaker(planned.key, planned.begin) if planned.key in self.works else None
+
+    def speaker(self, key: str, begin: datetime) -> Work:
+        """Return the works that speak for the window of works that begins then."""
+        work = self.works[key]
+        for part in self._parts(key):
             begins = {window.begin for window in _named(part)}
-            if planned.begin in begins and not is_newer(work, part):
+            if begin in begins and not is_newer(work, part):
                 return part
-        return next((whole for whole in self._wholes(work.key) if is_newer(whole, work)), work)
+        return next((whole for whole in self._wholes(key) if is_newer(whole, work)), work)
+
+    def gone(self, key: str, had: Iterable[WorkWindow]) -> Iterator[tuple[WorkWindow, Work]]:
+        """Yield the windows of works that do not take place any more, by whose word.
+
+        `had` are those that counted before; what counts for a whole or a part instead still does.
+        """
+        counting = set(self.counting(key))
+        for window in had:
+            speaker = self.speaker(key, window.begin)
+            if window not in counting and window not in self.counting(speaker.key):
+                yield window, speaker
 
     def _parts(self, key: str) -> Iterator[Work]:
         return (self.works[part] for part in sorted(self.parts.get(key, ())))

@@ -72,13 +72,14 @@ def _concerned(ctx: StepContext, before: Mapping[str, Work | None]) -> set[str]:
     """Return works that have changed or are due, and what coincides with those that changed."""
     works = ctx.state.works
     changed = {key: was for key, was in before.items() if was is not works[key]}
+    cut = {key for key in ctx.agenda.windows if outlooks.gone(ctx, key)}
     windows = [
         window
         for key, was in changed.items()
         for work in (was, works[key])
         for window in (work.windows if work else ())
     ]
-    return outlooks.near(ctx, windows, before.keys())
+    return outlooks.near(ctx, windows, before.keys() | cut)
 
 
 def _announce(ctx: StepContext, outlook: Outlook, before: Work | None) -> None:
@@ -217,7 +218,10 @@ def _end(ctx: StepContext, work: Work, before: Work | None) -> None:
     incident = _current(ctx, work.key)
     if incident is not None:
         outlook = replace(outlooks.basic(ctx, work), unknown=())
-        text = wording.ending(outlook, before.windows if before else (), ctx.now)
+        gone = outlooks.gone(ctx, work.key)
+        windows = [window for window, _ in gone] or (before.windows if before else ())
+        speaker = gone[0][1] if gone else work
+        text = wording.ending(replace(outlook, work=speaker), windows, ctx.now)
         summary = "\n".join(wording.lines(outlook, outlook.zone))
         incident = ctx.put_incident(
             incident, title=text, summary=summary, severity=model.Severity.INFO

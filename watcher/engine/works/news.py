@@ -16,8 +16,8 @@ from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.rules.works import circuit_key
 from watcher.engine.works import wording
-from watcher.engine.works.outlook import Booked, Clash, Outlook, basic
-from watcher.model import EntryKind, Work, WorkWindow
+from watcher.engine.works.outlook import Booked, Clash, Outlook, basic, gone
+from watcher.model import EntryKind, Work, WorkStatus, WorkWindow
 
 DIGESTS = {"24h": timedelta(hours=24), "7d": timedelta(days=7)}  # before a window, soonest first
 
@@ -39,9 +39,11 @@ def find_news(
 ) -> Iterator[News]:
     """Yield what is to be said now; what leads names everything else that there is to know."""
     work = outlook.work
-    changed = is_known and before is not None and before is not work and work.announced
-    was = basic(ctx, before) if changed and before is not None else outlook
-    lead = _lead(outlook, was, ctx.now)
+    was, taken = outlook, gone(ctx, work.key)
+    if is_known and work.announced and before is not None:
+        was = basic(ctx, before) if before is not work else _with(outlook, taken)
+    cancelled = bool(taken) and all(by.notice.status is WorkStatus.CANCELLED for _, by in taken)
+    lead = _lead(outlook, was, ctx.now, cancelled=cancelled)
     if lead is not None:
         yield lead
     else:
@@ -61,14 +63,22 @@ def find_news(
         yield News(kind=kind, about="confirmed", text=text, by=by, notify=False)
 
 
-def _lead(outlook: Outlook, was: Outlook, now: datetime) -> News | None:
+def _with(outlook: Outlook, taken: Sequence[tuple[WorkWindow, Work]]) -> Outlook:
+    """Return an outlook with the windows that others have taken away in this step."""
+    windows = {*outlook.windows, *(window for window, _ in taken)}
+    return replace(
+        outlook, windows=tuple(sorted(windows, key=lambda window: (window.begin, window.end)))
+    )
+
+
+def _lead(outlook: Outlook, was: Outlook, now: datetime, *, cancelled: bool) -> News | None:
     """Return the plan as it is now, if people know another one, or a digest is due."""
     if not outlook.circuits:
         return None
     digest = _due_digest(outlook, now)
     marks = tuple(_everything(outlook, now))
     if _plan(was) != _plan(outlook):
-        text = wording.changed(outlook, was.windows)
+        text = wording.changed(outlook, was.windows, cancelled=cancelled)
         return News(kind=EntryKind.RESCHEDULED, about="moved", text=text, marks=marks)
     if digest is None:
         return None

@@ -133,6 +133,16 @@ def basic(ctx: StepContext, work: Work) -> Outlook:
     )
 
 
+def gone(ctx: StepContext, key: str) -> list[tuple[WorkWindow, Work]]:
+    """Return the windows ahead of works that, by others' word, this step has taken away."""
+    had = ctx.agenda.windows.get(key, ())
+    return [
+        (window, speaker)
+        for window, speaker in ctx.state.works_index.gone(key, had)
+        if window.end > ctx.now and speaker.key != key
+    ]
+
+
 def _counting(ctx: StepContext, work: Work) -> tuple[WorkWindow, ...]:
     """Return the windows of works that no others speak for; all of works as they once were."""
     index = ctx.state.works_index

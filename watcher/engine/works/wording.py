@@ -214,12 +214,13 @@ def digest(outlook: Outlook, now: datetime) -> str:
     return f"{lead}: {_plan(outlook)}"
 
 
-def changed(outlook: Outlook, before: Sequence[WorkWindow]) -> str:
+def changed(outlook: Outlook, before: Sequence[WorkWindow], *, cancelled: bool = False) -> str:
     """Return what is ahead of works whose plan is another one than people know."""
     gone = [window for window in before if window not in outlook.windows]
     if gone and any(window not in before for window in outlook.windows):
         return f"Moved: {_plan(outlook)}; it was {when(gone)}"
-    return f"Changed: {_plan(outlook)}" + (f"; no longer {when(gone)}" if gone else "")
+    how = "cancelled:" if cancelled else "no longer"
+    return f"Changed: {_plan(outlook)}" + (f"; {how} {when(gone)}" if gone else "")
 
 
 def _plan(outlook: Outlook) -> str:

@@ -161,6 +161,53 @@ def test_cancelled_works_say_nothing_after_their_cancellation():
     assert w.given == [(3, "7d", W1), (4, "end", W1)]
 
 
+def test_a_window_that_is_cancelled_under_a_name_of_its_own_is_said_in_the_thread_of_the_works():
+    w = WorksWorld()
+    w.read(10, 11, at=4, **LUMEN)
+    w.read(10, at=5, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
+    assert w.given == [(4, "7d", W1), (5, "moved", W1)]
+    assert w.text == (
+        "Changed: NYC-LON 1 down, Wed 2 Dec 03:00 to 09:00 UTC, lumen W1;"
+        " cancelled: Tue 1 Dec 03:00 to 09:00 UTC"
+    )
+    assert w.announced[-1].notify
+    assert w.incident.title == "Planned: NYC-LON 1 down Wed 2 Dec 03:00 to 09:00 UTC"
+    w.read(10, at=6, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
+    w.restart()
+    w.until(8)
+    assert len(w.given) == 2
+
+
+def test_the_thread_ends_when_the_only_window_is_cancelled_under_a_name_of_its_own():
+    w = WorksWorld()
+    w.read(10, at=4, **LUMEN)
+    w.read(10, at=5, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
+    assert w.given == [(4, "7d", W1), (5, "end", W1)]
+    assert w.text == "Cancelled: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1-1"
+    assert w.incident.status is IncidentStatus.RESOLVED
+    w.until(12)
+    assert len(w.given) == 2
+
+
+def test_a_window_that_goes_on_under_a_name_of_its_own_is_not_said_to_be_gone():
+    w = WorksWorld()
+    w.read(10, 11, at=4, **LUMEN)
+    w.read(10, at=5, id="W1-1", **LUMEN)
+    assert w.given == [(4, "7d", W1), (5, "7d", f"{W1}-1")]
+    w.read(10, at=6, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
+    assert w.given[2:] == [(6, "end", f"{W1}-1")]
+
+
+def test_a_window_that_is_cancelled_before_the_works_are_announced_is_not_mentioned():
+    w = WorksWorld()
+    w.read(20, 21, at=1, **LUMEN)
+    w.read(20, at=5, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
+    assert w.given == []
+    w.until(15)
+    assert w.given == [(14, "7d", W1)]
+    assert "Fri 11 Dec" not in w.text
+
+
 def test_works_that_are_cancelled_before_anybody_was_notified_are_not_announced():
     w = WorksWorld()
     w.read(10, **LUMEN)
