@@ -116,7 +116,7 @@ def _chart_file(session: SlackSession, alert: model.IncidentAlert, breach: chart
         "until it was resolved" if session.view.incident.resolved_at else "before the notification"
     )
     return _File(
-        key=earlier if earlier in session.receipt.files else f"{about}/{_stage(session.view)}",
+        key=earlier if earlier in session.receipt.files else f"{about}/{_last_edge(session.view)}",
         name=f"{clean(alert.name, 80)}-{alert.metric}.png",
         comment=f"{escape(alert.metric)} of {escape(alert.name, 100)}, {when}",
         content=draw,
@@ -124,7 +124,7 @@ def _chart_file(session: SlackSession, alert: model.IncidentAlert, breach: chart
     )
 
 
-def _stage(view: model.IncidentView) -> int:
+def _last_edge(view: model.IncidentView) -> int:
     """Return which entry last opened the incident, opened it again or resolved it."""
     edges = (EntryKind.OPENED, EntryKind.REOPENED, EntryKind.RESOLVED)
     return max((entry.number for entry in view.timeline if entry.kind in edges), default=0)
