@@ -2,6 +2,8 @@
 
 A thread takes its turns with the loop every few milliseconds as long as it runs Python; one call
 into C keeps Python's lock until it returns, so what takes long is cut into pieces there.
+
+Law: what a thread uses, nobody else uses meanwhile. The engine's state has Turns for that.
 """
 
 from __future__ import annotations
@@ -29,3 +31,20 @@ async def run(work: Callable[[], Result]) -> Result:
         if not running.cancelled():
             running.exception()  # of no use to a caller that has gone
         raise
+
+
+class Turns:
+    """Lets one user at a time have something, on the loop or in a thread beside it."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a thread may be using it now."""
+        return self._lock.locked()
+
+    async def use(self, work: Callable[[], Result], *, is_long: Callable[[], bool]) -> Result:
+        """Return what `work` returns, from a thread where it takes long; wait for one's turn."""
+        async with self._lock:
+            return await run(work) if is_long() else work()

@@ -49,6 +49,16 @@ DEFAULT_CONFIG = Path("config.toml")
 GARBAGE_THRESHOLD = 50_000
 
 
+# The same for the daemon, whose event loop stands still meanwhile: that is to take a few ms. The
+# oldest objects are looked through when a quarter has been added to them, and not before.
+COLLECT_BRIEFLY = 5_000, 5, 100
+
+
+def collect_briefly() -> None:
+    """Look for garbage a little at a time."""
+    gc.set_threshold(*COLLECT_BRIEFLY)
+
+
 def collect_seldom() -> None:
     """Look for garbage seldom in this process: it makes many objects and hardly a cycle."""
     gc.set_threshold(GARBAGE_THRESHOLD)

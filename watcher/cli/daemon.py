@@ -44,6 +44,7 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     loaded = settings.load(config)
     for line in settings.unused_credentials(config):
         structlog.get_logger().warning(line)
+    common.collect_briefly()
     asyncio.run(app.run(loaded))
 
 

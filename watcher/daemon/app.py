@@ -212,11 +212,11 @@ async def run(
                 if leading.state
                 else "will be in force once this daemon is the leader"
             )
-            warnings = [f"warning: {what}" for what in warn_of_unmatched()]
+            warnings = [f"warning: {what}" for what in await warn_of_unmatched()]
             return "\n".join((f"{len(new_rules.rules)} rules {when}: {changes}", *warnings))
 
-        def warn_of_unmatched() -> tuple[str, ...]:
-            unmatched = leading.unmatched()
+        async def warn_of_unmatched() -> tuple[str, ...]:
+            unmatched = await leading.unmatched()
             if unmatched:
                 log.warning("what the rules name, and nothing has", unmatched=unmatched)
             return unmatched
@@ -364,7 +364,7 @@ async def run(
                 heartbeat = supervise("heartbeat", send)
                 other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
             log.info("became leader", instance=settings.instance, token=token)
-            warn_of_unmatched()
+            await warn_of_unmatched()
 
         async def stand_by() -> None:
             reporter.standby = True

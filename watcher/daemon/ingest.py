@@ -2,20 +2,23 @@
 
 Law: one event, one transaction. Nothing is sent before its commit. A commit that fails, or whose
 outcome is unknown, raises out of `run`: the process ends, and the next start reloads the tables.
+Law: a step that takes long runs in a thread, and the loop goes on. Anyone else who reads the state
+takes turns with it (`turns`), or reads what was copied before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 from msgspec.structs import replace
 
-from watcher import engine, model, ports
+from watcher import engine, model, off_loop, ports
 from watcher.clock import STEP, Clock, Wakeup
 from watcher.daemon import incident_log
 from watcher.metrics import Metrics
@@ -23,6 +26,9 @@ from watcher.metrics import Metrics
 log = structlog.get_logger()
 
 STALLED = timedelta(seconds=30)  # without a pass: as after a start, nobody has watched meanwhile
+MOST_ON_LOOP = 300  # subjects, changes and alerts of one step on the loop; some 20 ms of it
+MANY_SUBJECTS = 10_000  # new ones
+MANY_EFFECTS = 5_000  # which are looked through in a thread
 INBOX_SECONDS = 1.0  # a wakeup is a hint; the inbox is read this often without one
 
 
@@ -63,6 +69,7 @@ class Ingest:
         on_clock_step: Callable[[timedelta], None],
     ) -> None:
         self.state = state
+        self.turns = off_loop.Turns()  # of the state
         self.last_pass_at = clock.monotonic()
         self._commits = commits
         self._inbox = inbox
@@ -80,6 +87,7 @@ class Ingest:
         self._pass_began = clock.now()
         self._submitted: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
         self._runner = engine.Runner(state, now=clock.now())
+        self._frozen = 0  # subjects that are not looked through for garbage
         self._just_started = True
         self._stopping = False
 
@@ -112,8 +120,9 @@ class Ingest:
                 done.set_result(None)
         for envelope in await self._inbox.read():
             await self._step(self._on_clock(envelope), inbox=envelope.number)
-        for step in self._runner.wait(self._clock.now()):
-            await self._commit(step)
+        deadline, now = engine.next_deadline(self.state), self._clock.now()
+        if deadline is not None and deadline <= now:
+            await self._take(self._runner.wait(now), model.Ticked())
 
     async def _note_standstill(self) -> None:
         """Step that nobody has watched, where the last pass is long ago."""
@@ -143,8 +152,26 @@ class Ingest:
         return min(INBOX_SECONDS, max(0.0, (deadline - self._clock.now()).total_seconds()))
 
     async def _step(self, event: engine.Event, *, inbox: int | None = None) -> None:
-        for step in self._runner.take(event, self._clock.now()):
+        await self._take(self._runner.take(event, self._clock.now()), event, inbox=inbox)
+
+    async def _take(
+        self, steps: Iterator[engine.StepResult], event: engine.Event, *, inbox: int | None = None
+    ) -> None:
+        """Commit each step before the next one; `event` is the last of them."""
+
+        def take_next() -> engine.StepResult | None:
+            step = next(steps, None)
+            engine.next_deadline(self.state)  # passes over the timers that were cancelled
+            return step
+
+        def is_long() -> bool:
+            return _takes_long(self.state, event)
+
+        while (step := await self.turns.use(take_next, is_long=is_long)) is not None:
             await self._commit(step, inbox=inbox if step.event is event else None)
+        if len(self.state.subjects) > self._frozen + MANY_SUBJECTS:
+            self._frozen = len(self.state.subjects)
+            gc.freeze()  # they stay; looking through them for garbage would hold the loop up
 
     async def _commit(self, step: engine.StepResult, *, inbox: int | None = None) -> None:
         if step.refusal:
@@ -165,7 +192,10 @@ class Ingest:
             self._pass_began += step.event.by
             self._on_clock_step(step.event.by)
         self._wake_loops(step.event, step.effects)
-        incident_log.write(step.effects)
+        if len(step.effects) > MANY_EFFECTS:
+            await off_loop.run(lambda: incident_log.write(step.effects))
+        else:
+            incident_log.write(step.effects)
         silences = tuple(self.state.silences.values())
         if silences != self._silences:
             self._silences = silences
@@ -190,20 +220,15 @@ class Ingest:
         )
 
     def _wake_loops(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:
-        for effect in effects:
+        kinds = set(map(type, effects))
+        if model.Incident in kinds:
+            self._delivery_wakeup.set()
+        if not kinds.isdisjoint(_FOR_JOBS):
+            self._jobs_wakeup.set()
+        for effect in [effect for effect in effects if type(effect) in _FOR_ONE_EACH]:
             match effect:
-                case model.Incident():
-                    self._delivery_wakeup.set()
                 case model.PollNeeded():
                     self._pollers[effect.source].poll_now()
-                case (
-                    model.DetailsNeeded()
-                    | model.HistoryNeeded()
-                    | model.DiagnosisNeeded()
-                    | model.AlternativesNeeded()
-                    | model.BandwidthNeeded()
-                ):
-                    self._jobs_wakeup.set()
                 case model.SourceHealth():
                     self._count_health(effect)
                     self._on_health(effect)
@@ -242,3 +267,29 @@ class Ingest:
         self._metrics.subjects.labels(health.source).set(health.subjects)
         if health.last_success is not None:
             self._metrics.last_success.labels(health.source).set(health.last_success.timestamp())
+
+
+_FOR_JOBS = frozenset(
+    {
+        model.DetailsNeeded,
+        model.HistoryNeeded,
+        model.DiagnosisNeeded,
+        model.AlternativesNeeded,
+        model.BandwidthNeeded,
+    }
+)
+_FOR_ONE_EACH = frozenset({model.PollNeeded, model.SourceHealth, model.ExpressionFailed})
+
+
+def _takes_long(state: engine.State, event: engine.Event) -> bool:
+    """Return whether a step looks at so much that the loop must go on meanwhile."""
+    if (
+        isinstance(event, model.Polled)
+        and state.visibility(event.source) is model.Visibility.SEEN
+        and not state.is_awaited(event.source)
+    ):
+        pending = len(state.alert_index.pending.get(event.source, ()))
+        changes = len(event.seen) + len(event.samples) + len(event.absent)
+        return changes + pending > MOST_ON_LOOP
+    seen = len(event.seen) if isinstance(event, model.Polled) else 0
+    return seen + len(state.subjects) > MOST_ON_LOOP

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # publishes no types
     AsyncIOScheduler,
 )
 
-from watcher import engine, model, ports
+from watcher import engine, model, off_loop, ports
 from watcher.clock import STEP, Clock, Wakeup
 from watcher.daemon import ingest, lifecycle
 from watcher.metrics import Metrics
@@ -27,6 +27,8 @@ from watcher.vendors import poller
 from watcher.vendors import settings as vendor_settings
 
 log = structlog.get_logger()
+
+Result = TypeVar("Result")
 
 RETENTION_HOUR = 3  # UTC
 RETENTION_EVERY = timedelta(days=1)
@@ -73,6 +75,9 @@ class Leader:
         self._starting = asyncio.Lock()
         self._idle_rules: tuple[str, float, tuple[str, ...]] = ("", -math.inf, ())
         self._ingest: ingest.Ingest | None = None
+        self._overview: status.Overview | None = None  # the last one
+        self._group: asyncio.TaskGroup | None = None
+        self._refresh: asyncio.Task[None] | None = None  # for rules that match nothing
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._ingest_task: asyncio.Task[None] | None = None
         self._poll_tasks: list[asyncio.Task[None]] = []
@@ -108,19 +113,20 @@ class Leader:
             on_silences=self._on_silences,
             on_clock_step=self._clock_has_stepped,
         )
+        subjects_of, ids_of = await off_loop.run(lambda: _by_source(state, self._sources))
         for name, source in self._sources.items():
-            subjects = [subject for subject in state.subjects.values() if subject.source == name]
-            source.resume(subjects)
+            source.resume(subjects_of[name])
             self.pollers[name] = poller.Poller(
                 source,
                 self._source_settings[name],
                 submit=writer.submit,
                 clock=self._clock,
-                known_ids=[subject.id for subject in subjects],
+                known_ids=ids_of[name],
             )
             self.pollers[name].schedule(self._scheduler)
         await self._schedule_retention()
         self.state, self._ingest, self.loops["ingest"] = state, writer, writer
+        self._overview, self._group = self._survey(state, idle_rules=()), group
         self._ingest_task = group.create_task(writer.run(), name="ingest")
         await writer.submit(engine.Reloaded(ruleset=self.rules))
         self._metrics.is_leader.set(1)
@@ -169,47 +175,82 @@ class Leader:
             reopen_within=engine.REOPEN_WITHIN,
             keep_samples=engine.keep_samples(self.rules),
         )
-        return engine.restore(self.rules, loaded)
+        return await off_loop.run(lambda: engine.restore(self.rules, loaded))
 
     async def preview(self, silence: model.Silence) -> model.SilencePreview:
         """Return what a silence would match now; a standby reads it from the store."""
-        return engine.preview(self.state or await self._load(), silence, self._clock.now())
+        if self.state is None:
+            state = await self._load()
+            return await off_loop.run(lambda: engine.preview(state, silence, self._clock.now()))
+        return await self._read_state(
+            lambda state: engine.preview(state, silence, self._clock.now())
+        )
 
-    def unmatched(self) -> tuple[str, ...]:
+    async def unmatched(self) -> tuple[str, ...]:
         """Return what the rules name and nothing has, as far as the leader knows."""
-        return () if self.state is None else engine.unmatched(self.state)
+        return () if self.state is None else await self._read_state(engine.unmatched)
+
+    async def _read_state(self, read: Callable[[engine.State], Result]) -> Result:
+        """Read the state between two steps; one with many subjects in a thread."""
+        state, writer = self.state, self._ingest
+        if state is None or writer is None:
+            raise RuntimeError("a standby has no state")
+        return await writer.turns.use(lambda: read(state), is_long=lambda: _is_large(state))
 
     def overview(self) -> status.Overview | None:
-        """Return source health and incident counts from memory; None on a standby."""
-        if self.state is None:
+        """Return source health and incident counts from memory; None on a standby.
+
+        While a thread steps the state, they are those of the last time that somebody asked.
+        """
+        state, writer = self.state, self._ingest
+        if state is None or writer is None:
             return None
+        if not writer.turns.in_use:
+            self._overview = self._survey(state, idle_rules=self._find_idle_rules(state))
+        return self._overview
+
+    def _survey(self, state: engine.State, *, idle_rules: tuple[str, ...]) -> status.Overview:
         statuses = [
-            incident.status
-            for incident in self.state.incidents.values()
-            if not incident.is_announcement
+            incident.status for incident in state.incidents.values() if not incident.is_announcement
         ]
         return status.Overview(
-            sources=tuple(self.state.health.values()),
+            sources=tuple(state.health.values()),
             open=statuses.count(model.IncidentStatus.OPEN),
             acknowledged=statuses.count(model.IncidentStatus.ACKNOWLEDGED),
-            silences=tuple(self.state.silences.values()),
-            idle_rules=self._find_idle_rules(self.state),
+            silences=tuple(state.silences.values()),
+            idle_rules=idle_rules,
             circuits_asked=sum(
                 len(work.asked)
-                for work in self.state.works.values()
+                for work in state.works.values()
                 if work.end is not None and work.end > self._clock.now()
             ),
         )
 
     def _find_idle_rules(self, state: engine.State) -> tuple[str, ...]:
-        """Return the rules that match nothing; looked for again after a while, or a reload."""
+        """Return the rules that match nothing; looked for again after a while, or a reload.
+
+        Among many subjects a task looks for them: they are there the next time.
+        """
         now = self._clock.monotonic()
         version, found_at, idle = self._idle_rules
-        if version != state.ruleset.version or now - found_at > IDLE_RULES_SECONDS:
-            matches = engine.rule_matches(state, self._clock.now())
-            idle = tuple(name for name, matched in matches.items() if not matched)
-            self._metrics.show_rules(matches)
-            self._idle_rules = (state.ruleset.version, now, idle)
+        if version == state.ruleset.version and now - found_at <= IDLE_RULES_SECONDS:
+            return idle
+        if not _is_large(state):
+            return self._remember_idle_rules(engine.rule_matches(state, self._clock.now()))
+        if self._group is not None and (self._refresh is None or self._refresh.done()):
+            self._refresh = self._group.create_task(self._look_for_idle_rules(), name="idle rules")
+        return idle if version == state.ruleset.version else ()
+
+    async def _look_for_idle_rules(self) -> None:
+        self._remember_idle_rules(
+            await self._read_state(lambda state: engine.rule_matches(state, self._clock.now()))
+        )
+
+    def _remember_idle_rules(self, matches: Mapping[str, bool]) -> tuple[str, ...]:
+        idle = tuple(name for name, matched in matches.items() if not matched)
+        self._metrics.show_rules(matches)
+        version = "" if self.state is None else self.state.ruleset.version
+        self._idle_rules = (version, self._clock.monotonic(), idle)
         return idle
 
     def windows(self) -> tuple[status.OpenWindow, ...]:
@@ -271,3 +312,19 @@ class Leader:
             )
         except model.TemporaryError as error:
             log.warning("pruning failed, retrying tomorrow", error=str(error))
+
+
+def _by_source(
+    state: engine.State, sources: Iterable[str]
+) -> tuple[dict[str, list[model.Subject]], dict[str, list[str]]]:
+    """Return the subjects of each source, and their ids."""
+    subjects: dict[str, list[model.Subject]] = {name: [] for name in sources}
+    for subject in state.subjects.values():
+        if subject.source in subjects:
+            subjects[subject.source].append(subject)
+    return subjects, {name: [subject.id for subject in of] for name, of in subjects.items()}
+
+
+def _is_large(state: engine.State) -> bool:
+    """Return whether looking at each subject takes too long for the loop."""
+    return len(state.subjects) > ingest.MOST_ON_LOOP

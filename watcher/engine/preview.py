@@ -209,8 +209,10 @@ def _matches_any(
 ) -> bool:
     if isinstance(rule.condition, Blind):
         return bool(rule.sources)
+    if rule.where is None:
+        return any(by_source.get(source) for source in rule.sources)
     keys = [key for source in sorted(rule.sources) for key in by_source.get(source, ())]
-    if rule.where is None or rule.now is not None or not keys:
+    if rule.now is not None or not keys:
         return bool(keys)  # what matches none now may match some at another time
     return len(keys) > MOST_EXAMINED or any(
         _holds(rule.where, state.subject_view(key, now).context) for key in keys

@@ -18,6 +18,7 @@ from watcher import model, ports
 Noun = TypeVar("Noun")
 
 _ENCODER = msgspec.json.Encoder()
+_CHUNK = 1_000  # nouns
 
 
 def encode(noun: object) -> str:
@@ -28,6 +29,18 @@ def encode(noun: object) -> str:
         raise model.PermanentError(
             f"a {type(noun).__name__} contains text that is not valid Unicode and cannot be stored"
         ) from error
+
+
+def encode_event(event: object) -> str:
+    """Return an event as `encode` does, a long poll in chunks: one call keeps Python's lock."""
+    if not isinstance(event, model.Polled) or len(event.seen) + len(event.samples) <= _CHUNK:
+        return encode(event)
+    text = encode(replace(event, seen=(), samples=()))
+    for name, nouns in (("seen", event.seen), ("samples", event.samples)):
+        chunks = (encode(nouns[at : at + _CHUNK])[1:-1] for at in range(0, len(nouns), _CHUNK))
+        # Nothing inside a text can look like this: its quotes are escaped.
+        text = text.replace(f'"{name}":[]', f'"{name}":[{",".join(chunks)}]', 1)
+    return text
 
 
 class Document(Generic[Noun]):

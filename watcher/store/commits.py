@@ -10,13 +10,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Result,
+    ScalarResult,
+    Select,
+    and_,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from watcher import model, ports
+from watcher import model, off_loop, ports
 from watcher.store import changeset, clock_steps, codec, leadership, tables
 from watcher.store.database import AsyncConnection, Database
 from watcher.store.effect_writer import EffectWriter
 from watcher.store.idle import IdleLooks
+
+_ROWS = 1_000
+MANY = 2_000  # changes and effects of one event, which are sorted and encoded beside the loop
 
 
 class CommitLog:
@@ -32,54 +47,43 @@ class CommitLog:
 
         Raises PermanentError for a row that no version of Watcher wrote.
         """
-        incidents, is_live = tables.incidents, live(now - reopen_within)
-        async with self._database.read() as connection:
-            return ports.Loaded(
-                subjects=tuple(
-                    codec.share_fields(
-                        codec.SUBJECT.decode_all(await _documents(connection, tables.subjects))
-                    )
-                ),
-                samples=await read_samples(connection, tables.samples.c.at >= now - keep_samples),
-                sources=codec.SOURCE.decode_all(await _documents(connection, tables.sources)),
-                alerts=codec.ALERT.decode_all(await _documents(connection, tables.alerts)),
-                incidents=codec.INCIDENT.decode_all(
-                    await connection.scalars(
-                        select(incidents.c.data)
-                        .where(is_live)
-                        .order_by(incidents.c.opened_at, incidents.c.id)
-                    )
-                ),
-                incident_alerts=codec.INCIDENT_ALERT.decode_all(
-                    await connection.scalars(
-                        select(tables.incident_alerts.c.data)
-                        .join(incidents, incidents.c.id == tables.incident_alerts.c.incident)
-                        .where(is_live)
-                        .order_by(*tables.incident_alerts.primary_key)
-                    )
-                ),
-                silences=codec.SILENCE.decode_all(
-                    await connection.scalars(
-                        select(tables.silences.c.data)
-                        .where(tables.silences.c.end > now)
-                        .order_by(tables.silences.c.id)
-                    )
-                ),
-                calendars=codec.CALENDAR.decode_all(await _documents(connection, tables.calendars)),
-                works=codec.WORK.decode_all(await _documents(connection, tables.works)),
+        queries = _queries(now, live(now - reopen_within))
+        samples = _samples(tables.samples.c.at >= now - keep_samples)
+
+        def read(connection: Connection) -> tuple[dict[str, list[str]], list[Any]]:
+            rows = {name: _rows(connection.scalars(query)) for name, query in queries.items()}
+            return rows, _rows(connection.execute(samples))
+
+        rows, measured = await self._database.run_reading(read)
+        return await off_loop.run(
+            lambda: ports.Loaded(
+                subjects=tuple(codec.share_fields(codec.SUBJECT.decode_all(rows.pop("subjects")))),
+                samples=to_samples(measured),
+                sources=codec.SOURCE.decode_all(rows["sources"]),
+                alerts=codec.ALERT.decode_all(rows.pop("alerts")),
+                incidents=codec.INCIDENT.decode_all(rows["incidents"]),
+                incident_alerts=codec.INCIDENT_ALERT.decode_all(rows.pop("incident_alerts")),
+                silences=codec.SILENCE.decode_all(rows["silences"]),
+                calendars=codec.CALENDAR.decode_all(rows["calendars"]),
+                works=codec.WORK.decode_all(rows["works"]),
             )
+        )
 
     async def commit(self, token: int, commit: ports.Commit) -> None:
         """Write all of it or nothing.
 
         After a TemporaryError it may or may not have been written: only a new load() shows.
         """
-        changes = changeset.gather(commit.effects)
+
+        def prepare() -> tuple[changeset.Changeset, list[dict[str, Any]]]:
+            return changeset.gather(commit.effects), _journal_rows(commit)
+
+        changes, rows = await off_loop.run(prepare) if _is_long(commit) else prepare()
 
         def write(connection: Connection) -> None:
             leadership.require(connection, token, self._database.session)
             if _is_news(connection, commit, changes):
-                connection.execute(insert(tables.journal), _journal_rows(commit))
+                connection.execute(insert(tables.journal), rows)
             if isinstance(commit.event, model.ClockStepped):  # before anything of the new time
                 clock_steps.move(self._database, connection, commit.event.by)
             EffectWriter(self._database, connection).write(changes, commit.at)
@@ -159,16 +163,45 @@ def live(resolved_since: datetime) -> ColumnElement[bool]:
     )
 
 
+def _queries(now: datetime, is_live: ColumnElement[bool]) -> dict[str, Select[Any]]:
+    """Return a query for the documents of each table that the state is made of."""
+    incidents, members, silences = tables.incidents, tables.incident_alerts, tables.silences
+    whole = {
+        "subjects": tables.subjects,
+        "sources": tables.sources,
+        "alerts": tables.alerts,
+        "calendars": tables.calendars,
+        "works": tables.works,
+    }
+    return {
+        name: select(table.c.data).order_by(*table.primary_key) for name, table in whole.items()
+    } | {
+        "incidents": select(incidents.c.data)
+        .where(is_live)
+        .order_by(incidents.c.opened_at, incidents.c.id),
+        "incident_alerts": select(members.c.data)
+        .join(incidents, incidents.c.id == members.c.incident)
+        .where(is_live)
+        .order_by(*members.primary_key),
+        "silences": select(silences.c.data).where(silences.c.end > now).order_by(silences.c.id),
+    }
+
+
 async def read_samples(
     connection: AsyncConnection, *conditions: ColumnElement[bool]
 ) -> tuple[model.Sample, ...]:
     """Return the samples that match, each series in the order of time."""
+    return to_samples(await connection.execute(_samples(*conditions)))
+
+
+def _samples(*conditions: ColumnElement[bool]) -> Select[Any]:
     samples = tables.samples
-    rows = await connection.execute(
-        select(samples)
-        .where(*conditions)
-        .order_by(samples.c.subject, samples.c.metric, samples.c.direction, samples.c.at)
-    )
+    series = samples.c.subject, samples.c.metric, samples.c.direction
+    return select(samples).where(*conditions).order_by(*series, samples.c.at)
+
+
+def to_samples(rows: Iterable[Any]) -> tuple[model.Sample, ...]:
+    """Return rows of samples as nouns."""
     return tuple(
         model.Sample(
             subject=row.subject,
@@ -189,10 +222,6 @@ def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:
         "kind": codec.kind_of(command),
         "data": codec.encode(command),
     }
-
-
-async def _documents(connection: AsyncConnection, table: Table) -> Iterable[str]:
-    return await connection.scalars(select(table.c.data).order_by(*table.primary_key))
 
 
 def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Changeset) -> bool:
@@ -218,9 +247,22 @@ def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Ch
     return False
 
 
+def _rows(result: Result[Any] | ScalarResult[Any]) -> list[Any]:
+    """Return all rows; one call for all of them would keep Python's lock."""
+    return [row for rows in result.partitions(_ROWS) for row in rows]
+
+
+def _is_long(commit: ports.Commit) -> bool:
+    event = commit.event
+    sent = len(event.seen) + len(event.samples) if isinstance(event, model.Polled) else 0
+    return len(commit.effects) + sent > MANY
+
+
 def _journal_rows(commit: ports.Commit) -> list[dict[str, Any]]:
     """Return an event, and why it was refused, as rows of the journal."""
     records: list[tuple[str, object]] = [(codec.kind_of(commit.event), commit.event)]
     if commit.note:
         records.append(("note", commit.note))
-    return [{"at": commit.at, "kind": kind, "data": codec.encode(data)} for kind, data in records]
+    return [
+        {"at": commit.at, "kind": kind, "data": codec.encode_event(data)} for kind, data in records
+    ]

@@ -27,7 +27,7 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped] # p
 )
 from msgspec.structs import replace
 
-from watcher import model, ports
+from watcher import model, off_loop, ports
 from watcher.backoff import Backoff, Jitter
 from watcher.clock import Clock, Wakeup
 from watcher.vendors import settings
@@ -37,6 +37,7 @@ LONGEST_BACKOFF = 4  # times the interval
 PERMANENT_BACKOFF = 10  # times the interval, for what only a person can cure
 JITTER = Jitter(1.0, 1.2)  # never shorter than what the vendor asked for
 SHORTEST_GAP = 1.0  # seconds between two polls, however many alerts ask for one
+MOST_ON_LOOP = 2_000  # readings that are compared on the loop
 GRACE = 60.0  # seconds that submitting an event may take
 
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ class Poller:
         except model.WatcherError as error:
             event = self._failed(error)
         else:
-            event = self._succeeded(snapshot)
+            event = await self._succeeded(snapshot)
         self.alive_until = self._clock.monotonic() + GRACE
         await self._submit(event)
 
@@ -156,7 +157,7 @@ class Poller:
                 raise
             raise model.TemporaryError(f"the poll took longer than {longest:g} s") from error
 
-    def _succeeded(self, snapshot: model.Snapshot) -> model.Event:
+    async def _succeeded(self, snapshot: model.Snapshot) -> model.Event:
         if self._logged_error:
             log.info("poll recovered", source=self.name, failures=self._failures)
         self._failures, self._logged_error = 0, ""
@@ -164,7 +165,10 @@ class Poller:
         self._earliest = now + min(SHORTEST_GAP, self._config.fast_interval.total_seconds())
         self._latest = now + 2 * self._interval
         latest = self._clock.now() + self._config.clock_tolerance
-        return self._differ.compare(without_future(snapshot, latest), self._clock.monotonic())
+        snapshot, at = without_future(snapshot, latest), self._clock.monotonic()
+        if len(snapshot.readings) <= MOST_ON_LOOP:
+            return self._differ.compare(snapshot, at)
+        return await off_loop.run(lambda: self._differ.compare(snapshot, at))
 
     def _failed(self, error: model.WatcherError) -> model.Event:
         permanent = isinstance(error, model.PermanentError)

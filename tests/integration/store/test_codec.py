@@ -100,3 +100,27 @@ def test_what_an_alert_remembers_of_its_directions_survives(since, covered):
         measured=measured,
     )
     assert codec.ALERT.decode(codec.encode(alert)) == alert
+
+
+def test_a_long_poll_is_encoded_in_pieces_as_it_would_be_in_one():
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    poll = model.Polled(
+        source="vyvx",
+        seen=tuple(
+            model.Observed(key=f"vyvx/{n}", fields={"state": "online"}) for n in range(2_500)
+        ),
+        samples=tuple(
+            model.Sample(
+                subject="vyvx/1",
+                metric="load",
+                direction="in",
+                at=start + timedelta(minutes=n),
+                value=float(n),
+            )
+            for n in range(1_001)
+        ),
+        remarks=('a remark with "seen":[] in it',),
+        total=2_500,
+    )
+    assert codec.encode_event(poll) == codec.encode(poll)
+    assert codec.decode_record("polled", codec.encode_event(poll)) == poll

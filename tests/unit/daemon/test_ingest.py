@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.fakes import engine_world
-from watcher import engine, model, ports
+from watcher import engine, model, off_loop, ports
 from watcher.clock import Wakeup
 from watcher.daemon import ingest
 from watcher.metrics import Metrics
@@ -322,3 +323,41 @@ async def test_a_silence_that_was_put_in_while_the_clock_was_ahead_begins_now():
         await harness.poll("online")  # the inbox is read after what was submitted
     kept = harness.loop.state.silences["s1"]
     assert (kept.begin, kept.end) == (START, START + timedelta(hours=2))
+
+
+async def test_a_long_step_leaves_the_loop_its_turn_and_nobody_else_the_state(monkeypatch):
+    harness = IngestHarness(engine_world.rule())
+    real, began, go_on = engine.Runner._step, threading.Event(), threading.Event()
+
+    def slow(self: engine.Runner, event: engine.Event) -> engine.StepResult:
+        began.set()
+        go_on.wait(10)
+        return real(self, event)
+
+    monkeypatch.setattr(engine.Runner, "_step", slow)
+    many = tuple(
+        model.Observed(key=f"vyvx/{n}", fields={"state": "online"})
+        for n in range(ingest.MOST_ON_LOOP + 1)
+    )
+    async with harness.running():
+        submitted = asyncio.create_task(
+            harness.loop.submit(model.Polled(source="vyvx", seen=many, total=len(many)))
+        )
+        await asyncio.to_thread(began.wait, 10)
+        assert harness.loop.turns.in_use
+        go_on.set()
+        await submitted
+        assert len(harness.loop.state.subjects) == len(many)
+        assert not harness.loop.turns.in_use
+
+
+async def test_a_small_step_changes_no_threads(monkeypatch):
+    async def run(work):
+        raise AssertionError("this step takes no time")
+
+    harness = IngestHarness(engine_world.rule())
+    monkeypatch.setattr(off_loop, "run", run)
+    async with harness.running():
+        await harness.poll("online")
+        await harness.poll("offline", seconds=10)
+        assert len(harness.loop.state.incidents) == 1
