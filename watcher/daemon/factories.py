@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -23,10 +24,6 @@ from watcher.operations.commands import CommandService
 from watcher.operations.links import Addresses
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
-from watcher.receivers.mqtt.broker import client as mqtt_client
-from watcher.receivers.mqtt.broker import connection
-from watcher.receivers.mqtt.commands import CommandListener
-from watcher.receivers.mqtt.receiver import MqttReceiver
 from watcher.receivers.sample import sample_view
 from watcher.receivers.slack import template as message_template
 from watcher.receivers.slack.interactive import service
@@ -42,6 +39,11 @@ from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.preorder.backups import PreorderBackupFinder
 from watcher.vendors.preorder.client import PreorderClient
+
+if TYPE_CHECKING:
+    from watcher.receivers.mqtt.broker.client import BuildClient
+    from watcher.receivers.mqtt.broker.connection import MqttConnection
+    from watcher.receivers.mqtt.commands import CommandListener
 
 
 class VendorAccounts:
@@ -191,26 +193,30 @@ def build_bandwidth_changers(
 def build_mqtt_connection(
     settings: Settings,
     clock: Clock,
-    build_client: mqtt_client.BuildClient = mqtt_client.build,
-) -> connection.MqttConnection | None:
-    """Build the one connection to the broker; None when it is not needed."""
+    build_client: BuildClient | None = None,
+) -> MqttConnection | None:
+    """Build the one connection to the broker; None, and nothing loaded, when it is not needed."""
     has_receiver = any(receiver.kind == "mqtt" for receiver in settings.receivers.values())
     if not has_receiver and not settings.mqtt.commands:
         return None
+    from watcher.receivers.mqtt.broker import client, connection  # noqa: PLC0415
+
     return connection.MqttConnection(
         settings=settings.mqtt,
         instance=settings.instance,
         clock=clock,
         sources=settings.sources,
         is_alone=settings.store.url.startswith("sqlite"),
-        build_client=build_client,
+        build_client=build_client or client.build,
     )
 
 
 def build_command_listener(
-    settings: Settings, mqtt: connection.MqttConnection, commands: CommandService
+    settings: Settings, mqtt: MqttConnection, commands: CommandService
 ) -> CommandListener:
     """Build what carries out the commands that arrive from the broker."""
+    from watcher.receivers.mqtt.commands import CommandListener  # noqa: PLC0415
+
     return CommandListener(
         connection=mqtt,
         commands=commands,
@@ -243,7 +249,7 @@ def build_receivers(
     *,
     session: aiohttp.ClientSession,
     clock: Clock,
-    mqtt: connection.MqttConnection | None,
+    mqtt: MqttConnection | None,
     reader: ports.IncidentReader,
     schedules: Schedules | None = None,
 ) -> dict[str, ports.Receiver]:
@@ -273,6 +279,8 @@ def build_receivers(
                     addresses=addresses,
                 )
             case receiver_settings.MqttReceiver():
+                from watcher.receivers.mqtt.receiver import MqttReceiver  # noqa: PLC0415
+
                 assert mqtt is not None  # noqa: S101  # there is a connection for this kind
                 receivers[name] = MqttReceiver(
                     name=name,

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
 from watcher.clock import Clock, SystemClock
 from watcher.dataclass import dataclass
 from watcher.http import exchange
-from watcher.receivers.mqtt.broker import client as mqtt_client
 from watcher.store import store
+
+if TYPE_CHECKING:
+    from watcher.receivers.mqtt.broker.client import BuildClient
 
 
 class OpenStore(Protocol):
@@ -33,4 +35,4 @@ class Outside:
     clock: SystemClock = field(default_factory=SystemClock)
     open_store: OpenStore = store.open
     open_session: Callable[[], aiohttp.ClientSession] = exchange.open_session
-    build_client: mqtt_client.BuildClient = mqtt_client.build
+    build_client: BuildClient | None = None  # the real one, loaded where there is a broker
