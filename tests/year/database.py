@@ -1,4 +1,4 @@
-"""The real store on SQLite in memory, without the thread that aiosqlite has for each connection.
+"""The real store on SQLite in memory, without threads: what it runs in them is done at once.
 
 All of the SQL is the store's own. A transaction runs from BEGIN to COMMIT without giving up the
 loop, so one connection serves readers and the writer; before and after each write the loop may run
@@ -18,43 +18,30 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, event, pool
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.util import await_only
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, pool
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from tests.year.world import World
 from watcher import model
 from watcher.clock import Clock, token
 from watcher.store import migrate, tables
 from watcher.store.database import Database
-from watcher.store.dialects import sqlite
+from watcher.store.dialects import sqlite, sqlite_threads
+from watcher.store.dialects.sqlite_threads import ThreadedEngine
 from watcher.store.store import Store
 
 Result = TypeVar("Result")
-
-
-class _Nothing:
-    """An await that is over at once; SQLAlchemy insists on one for each statement."""
-
-    def __await__(self) -> Any:
-        return iter(())
+_MANY = 1000  # transactions at a time; one that has begun is over before another begins
 
 
 class _Cursor(sqlite3.Cursor):
     def execute(self, *arguments: Any) -> Any:
-        await_only(_Nothing())
-        self.connection.before(str(arguments[0]))
+        self.connection.before(arguments[0])
         return super().execute(*arguments)
 
     def executemany(self, *arguments: Any) -> Any:
-        await_only(_Nothing())
-        self.connection.before(str(arguments[0]))
+        self.connection.before(arguments[0])
         return super().executemany(*arguments)
-
-    async def _async_soft_close(self) -> None:
-        """SQLAlchemy's hook for cursors on a server."""
 
 
 class _Connection(sqlite3.Connection):
@@ -76,33 +63,17 @@ class _Connection(sqlite3.Connection):
         return super().cursor(factory)
 
 
-class ThreadlessDialect(SQLiteDialect_pysqlite):
-    """pysqlite as it is, called from SQLAlchemy's asyncio side."""
-
-    driver = "threadless"
-    is_async = True
-    supports_statement_cache = True
-
-    @classmethod
-    def get_pool_class(cls, url: Any) -> Any:
-        """Keep the one connection, in which the database lives."""
-        del url
-        return pool.StaticPool
-
-
-registry.register("sqlite.threadless", __name__, "ThreadlessDialect")
-
-
 class Disk:
     """What of a database outlives a daemon."""
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", factory=_Connection, isolation_level=None)
-        self.dialect = ThreadlessDialect()
 
-    def engine(self) -> AsyncEngine:
+    def engine(self) -> Engine:
         """Return an engine on this database."""
-        return create_async_engine("sqlite+threadless://", creator=lambda: self.connection)
+        return create_engine(
+            "sqlite://", creator=lambda: self.connection, poolclass=pool.StaticPool
+        )
 
 
 class _Turn:
@@ -115,8 +86,9 @@ class _Turn:
         await asyncio.sleep(0)
 
 
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")  # fails within another one
+def _threadless(engine: Engine) -> ThreadedEngine:
+    """Return an engine whose work is done at once: the loop has no other thread."""
+    return ThreadedEngine(engine, "never started", threads=1, connections=_MANY)
 
 
 class _InMemory(sqlite.Sqlite):
@@ -128,9 +100,10 @@ class _InMemory(sqlite.Sqlite):
         self.name = "in memory"
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.caution = ""
-        self.reader = disk.engine()  # without BEGIN: it is closed in a later turn of the loop
-        self.writer = disk.engine()
-        event.listen(self.writer.sync_engine, "begin", _begin)
+        writer = disk.engine()
+        sqlite_threads.begin_with(writer, "BEGIN")  # fails within another one
+        self.reader = _threadless(disk.engine())  # which reads between two writes
+        self.writer = _threadless(writer)
         self.write_lock = _Turn()
         self._path = Path("in memory")
         self._locked = False
@@ -149,12 +122,7 @@ class _InMemory(sqlite.Sqlite):
 
     async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
         await asyncio.sleep(0)  # who dies here has written nothing
-        async with self.writer.begin() as connection:
-            return await connection.run_sync(work)
-
-    async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
-        async with self.reader.connect() as connection:
-            return await connection.run_sync(work)
+        return await super().run_writing(work)
 
     def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
         """Return `ahead` from now: on the server's clock, where there is a server."""
@@ -174,13 +142,13 @@ class _Opened:
 
     def ask(self, query: str, **values: object) -> Any:
         """Return the one value of a query, without SQLAlchemy."""
-        values["now"] = _MOMENT.process_bind_param(self.now(), self.disk.dialect)
-        values["lease_now"] = _MOMENT.process_bind_param(self.lease_now(), self.disk.dialect)
+        values["now"] = _MOMENT.process_bind_param(self.now(), _DIALECT)
+        values["lease_now"] = _MOMENT.process_bind_param(self.lease_now(), _DIALECT)
         return sqlite3.Connection.execute(self.disk.connection, query, values).fetchone()[0]
 
 
 _OPENED: ContextVar[_Opened] = ContextVar("_OPENED")  # by the daemon whose task is running
-_MOMENT = tables.Moment()
+_MOMENT, _DIALECT = tables.Moment(), SQLiteDialect()
 _WAITING = "SELECT EXISTS (SELECT 1 FROM inbox WHERE consumed_at IS NULL)"
 _LEFT = "max(due - :now, coalesce(lease_until - :lease_now, due - :now))"  # until a claim
 _PENDING = f"SELECT EXISTS (SELECT 1 FROM receipts WHERE {_LEFT} <= 0)"  # noqa: S608

@@ -12,11 +12,14 @@ import watcher.delivery.worker
 import watcher.jobs.runner
 from tests.year import database
 from tests.year.plan import Plan
-from watcher.daemon import clock_watch, drills, ingest, lifecycle
+from watcher.daemon import app, clock_watch, drills, ingest, lifecycle
 from watcher.oncall import reader
 from watcher.receivers.mqtt.broker import session
+from watcher.receivers.slack import session as slack_session
+from watcher.store import leadership
 
 _BEFORE_STALLED = 24.0  # seconds; a writer without a pass for 30 s says that it stood still
+_LEASES_SLOWER = 10  # two daemons would mostly renew their leases
 _MARK = 1e-6  # what is due is found after its time, not at it
 _UNCLAIMED = 1.0  # as Watcher itself: the loop that will take what is due pauses
 
@@ -44,9 +47,14 @@ def _until_due(seconds: float, table: str) -> float:
 def patches(plan: Plan) -> list[tuple[Any, str, object]]:
     """Return the constants of Watcher's loops for a plan: module, name and value."""
     idle = plan.idle.total_seconds()
+    slower = _LEASES_SLOWER if plan.daemons > 1 and idle > 1 else 1
     if plan.daemons > 1:
         idle = min(idle, _BEFORE_STALLED)  # what the other daemon writes wakes nobody here
     return [
+        (leadership, "LEASE", leadership.LEASE * slower),
+        (leadership, "RENEW_SECONDS", leadership.RENEW_SECONDS * slower),
+        (slack_session, "FRESH_SECONDS", slack_session.FRESH_SECONDS * slower),
+        (app, "STANDBY_SECONDS", app.STANDBY_SECONDS * slower),
         (ingest, "INBOX_SECONDS", min(idle, _BEFORE_STALLED)),
         (clock_watch, "LOOK_SECONDS", min(idle, _BEFORE_STALLED)),
         (watcher.jobs.runner, "POLL_SECONDS", _until_due(idle, "jobs")),

@@ -93,7 +93,7 @@ def test_a_run_is_the_same_in_another_process():
 
 
 SHOWN = ("method", "text", "done")
-DOWN = SlackFault(at=at(1), until=at(1.2), kind="down")
+DOWN = SlackFault(at=at(1), until=at(1.08), kind="down")
 DEAD = Crash(at=at(1) + timedelta(seconds=141), until=at(1) + timedelta(seconds=150))
 
 
