@@ -18,13 +18,16 @@ from typing import Literal
 class Crash:
     """The daemon dies after so many steps of its own from `at` on, and is started at `until`.
 
-    With `statements` it dies inside a transaction instead, before that one of its statements.
+    With `statements` it dies inside a transaction instead, before that one of its statements. With
+    `after_post` the steps count from the next write in Slack on, if there is one before `until`,
+    and it is started soon afterwards.
     """
 
     at: datetime
     until: datetime
     steps: int = 0
     statements: int = 0
+    after_post: bool = False
     daemon: int = 0
 
 
@@ -141,6 +144,7 @@ def _draw_fault(chance: random.Random, at: datetime, daemon: int) -> Fault:
         (
             Crash(at=at, until=soon, steps=steps, daemon=daemon),
             Crash(at=at, until=soon, statements=1 + steps, daemon=daemon),
+            Crash(at=at, until=until, steps=steps % 4, after_post=True, daemon=daemon),
             StoreFault(at=at, until=at + timedelta(seconds=chance.uniform(1, 60)), kind=store),
             Stop(at=at, until=until, daemon=daemon),
             Freeze(at=at, until=until, daemon=daemon),

@@ -102,14 +102,20 @@ class Machine:
         def killed() -> None:
             self._record("crashed")
             self._common.broker.lose(self._owner)
-            self._stay_down_until(fault.until)
+            self._stay_down_until(fault.at if fault.after_post else fault.until)
             self._loop.call_at(self._up_at, self.start)
 
-        steps = fault.steps
-        if fault.statements:
-            steps = _NEVER
+        def doom() -> None:
+            if fault.until >= self._world.now():
+                self._loop.kill_after(self._owner, fault.steps, killed)
+
+        if fault.after_post:
+            self._world.after_post.append(doom)
+        elif fault.statements:
+            self._loop.kill_after(self._owner, _NEVER, killed)
             self._common.storage.doom(self._owner, fault.statements)
-        self._loop.kill_after(self._owner, steps, killed)
+        else:
+            self._loop.kill_after(self._owner, fault.steps, killed)
 
     def _stop_until(self, fault: Stop) -> None:
         self._stay_down_until(fault.until)

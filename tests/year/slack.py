@@ -46,6 +46,7 @@ class Slack:
                 answered=status == 200 and not is_lost,
                 error=answer.get("error", ""),
             )
+            world.posted()
         await world.travel()
         if is_lost:
             raise HungUpError

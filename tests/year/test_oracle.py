@@ -108,6 +108,7 @@ LOST = SlackFault(at=at(1), until=at(1) + timedelta(minutes=5), kind="answer_los
 FAULTS = {
     "crash": Crash(at=at(1) + timedelta(seconds=30), until=at(1) + SOON, steps=20),
     "crash in a transaction": Crash(at=at(1) + SOON, until=at(1) + 2 * SOON, statements=7),
+    "crash after a post": Crash(at=at(1), until=at(1.1), steps=1, after_post=True),
     "store locked": StoreFault(at=at(1) + SOON, until=at(1.05), kind="locked"),
     "store full": StoreFault(at=at(1) + SOON, until=at(1.05), kind="full"),
     "store broken": StoreFault(at=at(1) + SOON, until=at(1.05), kind="broken"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ class World:
         self.plan = plan
         self.trace = Trace()
         self.chance = random.Random(f"{plan.seed}/world")  # noqa: S311  # repeatable
+        self.after_post: list[Callable[[], None]] = []  # called at the next write in Slack
         self._loop = asyncio.get_running_loop()
 
     def now(self) -> datetime:
@@ -30,6 +32,12 @@ class World:
     def record(self, what: str, **fields: object) -> None:
         """Write down what somebody saw now."""
         self.trace.add(self.now(), what, **fields)
+
+    def posted(self) -> None:
+        """Note that Slack has written something."""
+        waiting, self.after_post = self.after_post, []
+        for call in waiting:
+            call()
 
     async def travel(self) -> None:
         """Wait for as long as a request or an answer is on its way."""
