@@ -1,4 +1,4 @@
-"""Each broken safeguard is found: here by a short plan, by seeds with sabotage.py."""
+"""Each broken safeguard is found: here by a short plan, by seeds with unsafe.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.year.faults import Crash, Freeze, SlackFault, WrongClock
-from tests.year.sabotage import found_by
+from tests.year.unsafe import found_by
 from tests.year.test_run import MORNING, at
 
 pytestmark = pytest.mark.timeout(300)

@@ -1,7 +1,7 @@
 """Breaks one safeguard of Watcher at a time: an oracle that finds nothing then is worth nothing.
 
-    python -m tests.year.sabotage                       # each, until a seed finds it
-    python -m tests.year.sabotage receipts --seeds 200
+    python -m tests.year.unsafe                       # each, until a seed finds it
+    python -m tests.year.unsafe receipts --seeds 200
 
 A seed counts only where the same plan is without a complaint as long as nothing is broken.
 """
@@ -108,7 +108,7 @@ def found_by(plan: Plan, name: str) -> list[str]:
 
 def main() -> int:
     """Look for a seed that finds each; return 1 if one was not found."""
-    parser = argparse.ArgumentParser(prog="python -m tests.year.sabotage", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.year.unsafe", description=__doc__)
     parser.add_argument("names", nargs="*", default=list(BREAKS), help="what to break")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many are tried at most")
     parser.add_argument("--days", type=float, default=DAYS, help="how long each is")
