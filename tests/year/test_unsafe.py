@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tests.year.faults import Crash, Freeze, SlackFault, WrongClock
-from tests.year.unsafe import found_by
 from tests.year.test_run import MORNING, at
+from tests.year.unsafe import found_by
 
 pytestmark = pytest.mark.timeout(300)
 
