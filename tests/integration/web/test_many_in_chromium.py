@@ -99,6 +99,16 @@ async def test_a_wall_shows_forty_incidents_and_counts_the_rest(
             "all => all.filter(one => one.scrollHeight > one.clientHeight + 1).length"
         )
         assert cut == 0  # the title ends with whose side it is
+        # Whatever is cut for want of room: who has it, and its id to say on the phone, are not.
+        cut = await page.locator(".facts .untaken, .facts .taken, .facts .id").evaluate_all(
+            """all => all.filter(one => {
+              const mine = one.getBoundingClientRect();
+              const room = one.closest(".facts").getBoundingClientRect();
+              return mine.right > room.right + 1 || mine.bottom > room.bottom + 1
+                || one.scrollWidth > one.clientWidth + 1;
+            }).map(one => one.innerText)"""
+        )
+        assert cut == []
         largest = await page.evaluate(
             """() => [...document.querySelectorAll("body *")].reduce((a, b) =>
             parseFloat(getComputedStyle(a).fontSize) >= parseFloat(getComputedStyle(b).fontSize)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
-from msgspec.structs import replace
 from playwright.async_api import expect
 from reportlab.pdfgen.canvas import Canvas
 
@@ -258,3 +258,15 @@ async def test_hostile_text_does_nothing_in_a_browser_either(serve, reader, open
             assert not (await page.title()).startswith("owned")
             assert await page.locator("main script, main img:not(.page)").count() == 0
             assert await page.locator("a[href^=javascript]").count() == 0
+
+
+async def test_on_a_phone_all_that_can_be_read_comes_before_the_pages_of_the_report(
+    night, open_page
+):
+    page = await open_page(390, height=844)
+    await page.goto(f"{night.url}/incidents/w-7k3mq2xd")
+    report = await page.locator("img.page").first.bounding_box()
+    for name in ("Notifications", "Timeline"):
+        panel = await page.get_by_role("region", name=name).bounding_box()
+        assert panel["y"] + panel["height"] < report["y"]
+    await expect(page.get_by_role("link", name=".pdf").first).to_be_visible()
