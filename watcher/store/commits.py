@@ -137,11 +137,13 @@ class Inbox:
 
     async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
         """Insert a row; the unique key makes it one for each command."""
-        async with self._database.write() as connection:
-            written = await connection.execute(
-                self._database.insert_new(tables.inbox), inbox_row(key, command, at)
-            )
+        row = inbox_row(key, command, at)
+
+        def submit(connection: Connection) -> bool:
+            written = connection.execute(self._database.insert_new(tables.inbox), row)
             return written.rowcount == 1
+
+        return await self._database.run_writing(submit)
 
     async def outcome(self, key: str) -> str | None:
         """Return the refusal of a row that was consumed, or ""; None while it was not."""

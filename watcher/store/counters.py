@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, datetime
 
-from sqlalchemy import delete, select, true, update
+from sqlalchemy import Connection, delete, select, true, update
 
 from watcher import model
 from watcher.store import codec, tables
-from watcher.store.database import AsyncConnection, Database
+from watcher.store.database import Database
 
 
 class CallCounter:
@@ -23,13 +23,15 @@ class CallCounter:
 
     async def spend(self, account: str, month: str, budget: int) -> bool:
         """Count one call unless that would exceed the budget."""
-        async with self._database.write() as connection:
-            return await _spend(self._database, connection, account, month, budget)
+        return await self._database.run_writing(
+            lambda connection: _spend(self._database, connection, account, month, budget)
+        )
 
     async def spend_change(self, customer: str, day: date, per_day: int) -> bool:
         """Count one change on `day` (UTC); return False when the day's are used up."""
-        async with self._database.write() as connection:
-            return await spend_change(self._database, connection, customer, day, per_day)
+        return await self._database.run_writing(
+            lambda connection: spend_change(self._database, connection, customer, day, per_day)
+        )
 
     async def used(self, account: str, month: str) -> int:
         """Return the month's count, 0 where there was no call."""
@@ -41,20 +43,20 @@ class CallCounter:
             return count or 0
 
 
-async def spend_change(
-    database: Database, connection: AsyncConnection, customer: str, day: date, per_day: int
+def spend_change(
+    database: Database, connection: Connection, customer: str, day: date, per_day: int
 ) -> bool:
     """Count one change in the transaction of `connection`; return False when none is left."""
-    return await _spend(database, connection, f"changes/{customer}", day.isoformat(), per_day)
+    return _spend(database, connection, f"changes/{customer}", day.isoformat(), per_day)
 
 
-async def _spend(
-    database: Database, connection: AsyncConnection, account: str, period: str, budget: int
+def _spend(
+    database: Database, connection: Connection, account: str, period: str, budget: int
 ) -> bool:
     calls = tables.calls
     row = {"account": account, "month": period}
-    await connection.execute(database.insert_new(calls), {**row, "count": 0})
-    counted = await connection.execute(
+    connection.execute(database.insert_new(calls), {**row, "count": 0})
+    counted = connection.execute(
         update(calls)
         .where(
             calls.c.account == account,
@@ -84,11 +86,12 @@ class UnservedAddresses:
     async def record(self, address: str, at: datetime, *, since: datetime) -> None:
         """Write one row, and delete those of all addresses from before `since`."""
         table = tables.unserved
-        async with self._database.write() as connection:
-            await connection.execute(delete(table).where(table.c.told_at <= since))
-            await connection.execute(
-                self._database.upsert(table), {"address": address, "told_at": at}
-            )
+
+        def record(connection: Connection) -> None:
+            connection.execute(delete(table).where(table.c.told_at <= since))
+            connection.execute(self._database.upsert(table), {"address": address, "told_at": at})
+
+        await self._database.run_writing(record)
 
 
 class MailLog:
@@ -126,13 +129,14 @@ class MailLog:
         """Write the rows, and delete those of mails from before `forget`, in one transaction."""
         validity, uid = cursor
         row = {"name": mailbox, "validity": validity, "uid": uid}
-        async with self._database.write() as connection:
-            await connection.execute(delete(tables.mails).where(tables.mails.c.read_at < forget))
-            await connection.execute(self._database.upsert(tables.mailboxes), row)
+
+        def record(connection: Connection) -> None:
+            connection.execute(delete(tables.mails).where(tables.mails.c.read_at < forget))
+            connection.execute(self._database.upsert(tables.mailboxes), row)
             for key in mails:
-                await connection.execute(
-                    self._database.upsert(tables.mails), {"key": key, "read_at": at}
-                )
+                connection.execute(self._database.upsert(tables.mails), {"key": key, "read_at": at})
+
+        await self._database.run_writing(record)
 
 
 class SelfCheckLog:
@@ -143,15 +147,19 @@ class SelfCheckLog:
 
     async def record_drill(self, result: model.DrillResult) -> None:
         """Keep this one in place of the last."""
-        async with self._database.write() as connection:
-            row = {"name": "drill", "data": codec.encode(result)}
-            await connection.execute(self._database.upsert(tables.self_checks), row)
+        row = {"name": "drill", "data": codec.encode(result)}
+        await self._database.run_writing(
+            lambda connection: connection.execute(self._database.upsert(tables.self_checks), row)
+        )
 
     async def record_backup(self, backup: model.Backup) -> None:
         """Keep this one in place of the last, unless that is of later."""
-        async with self._database.write() as connection:
-            table = tables.self_checks
-            data = await connection.scalar(select(table.c.data).where(table.c.name == "backup"))
+        table = tables.self_checks
+
+        def record(connection: Connection) -> None:
+            data = connection.scalar(select(table.c.data).where(table.c.name == "backup"))
             if data is None or codec.BACKUP.decode(data).at <= backup.at:
                 row = {"name": "backup", "data": codec.encode(backup)}
-                await connection.execute(self._database.upsert(table), row)
+                connection.execute(self._database.upsert(table), row)
+
+        await self._database.run_writing(record)

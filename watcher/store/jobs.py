@@ -5,14 +5,26 @@ Law: a job belongs to its last claim; an older claim's token writes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from watcher import model, ports
 from watcher.store import codec, commits, counters, tables
-from watcher.store.database import AsyncConnection, Database, is_free, new_claim, next_claimable
+from watcher.store.database import Database, is_free, new_claim, next_claimable
 from watcher.store.idle import IdleLooks
 
 Noun = TypeVar("Noun")
@@ -35,40 +47,42 @@ class JobQueue:
             return []
         jobs, dialect = tables.jobs, self._database.dialect
         token, stepped, writes = new_claim(), self._database.stepped, self._database.writes
-        async with self._database.write(claims=True) as connection:
-            now += self._database.stepped - stepped
-            free = is_free(jobs.c.lease_until, dialect.moment(now))
-            rows = (
-                await connection.execute(
-                    select(jobs)
-                    .where(jobs.c.kind == kind, jobs.c.due <= now, free)
-                    .order_by(jobs.c.due, jobs.c.key)
-                    .limit(limit)
-                    .with_for_update(skip_locked=True)
-                )
+        of_kind = jobs.c.kind == kind
+
+        def claim(connection: Connection) -> tuple[Sequence[Row[Any]], datetime | None]:
+            at = now + self._database.stepped - stepped
+            free = is_free(jobs.c.lease_until, dialect.moment(at))
+            rows = connection.execute(
+                select(jobs)
+                .where(of_kind, jobs.c.due <= at, free)
+                .order_by(jobs.c.due, jobs.c.key)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
             ).all()
             if rows:
-                await connection.execute(
+                connection.execute(
                     update(jobs)
                     .where(tuple_(jobs.c.kind, jobs.c.key).in_([(r.kind, r.key) for r in rows]))
                     .values(
                         token=token,
                         holder=self._database.session,
-                        lease_until=dialect.moment(now, lease),
+                        lease_until=dialect.moment(at, lease),
                         attempts=jobs.c.attempts + 1,
                     )
                 )
-            else:
-                of_kind, until = jobs.c.kind == kind, None
-                if not dialect.shared:
-                    later = next_claimable(jobs.c.due, jobs.c.lease_until, of_kind)
-                    until = await connection.scalar(later)
-                self._looks.found_nothing(
-                    what,
-                    writes=writes,
-                    may_be=lambda now: exists().where(of_kind, jobs.c.due <= now),
-                    until=until,
-                )
+            if rows or dialect.shared:
+                return rows, None
+            later = next_claimable(jobs.c.due, jobs.c.lease_until, of_kind)
+            return rows, connection.scalar(later)
+
+        rows, until = await self._database.run_writing(claim, claims=True)
+        if not rows:
+            self._looks.found_nothing(
+                what,
+                writes=writes,
+                may_be=lambda now: exists().where(of_kind, jobs.c.due <= now),
+                until=until,
+            )
         return [
             ports.Job(
                 kind=row.kind,
@@ -93,17 +107,18 @@ class JobQueue:
         report_files: ports.ReportFiles | None = None,
     ) -> bool:
         """Write the result and delete the job in one transaction."""
-        async with self._database.write() as connection:
-            dropped = await connection.execute(delete(tables.jobs).where(is_held(job)))
+
+        def finish(connection: Connection) -> bool:
+            dropped = connection.execute(delete(tables.jobs).where(is_held(job)))
             if dropped.rowcount == 0:
                 return False
-            await connection.execute(
+            connection.execute(
                 self._database.insert_new(tables.inbox),
                 # The token makes the key a new one when the same details are needed again.
                 commits.inbox_row(f"{job.kind}/{job.key}/{job.token}", command, at),
             )
             if report_files is not None:
-                await connection.execute(
+                connection.execute(
                     self._database.upsert(tables.papers),
                     {
                         "run": report_files.run,
@@ -114,19 +129,24 @@ class JobQueue:
                     },
                 )
             if job.kind == "diagnose":
-                await _end_run(connection, job, finished_at=at)
-        return True
+                _end_run(connection, job, finished_at=at)
+            return True
+
+        return await self._database.run_writing(finish)
 
     async def postpone(self, job: ports.Job, *, due: datetime) -> None:
         """End the claim; a job that another daemon claimed meanwhile stays as it is."""
         stepped = self._database.stepped
-        async with self._database.write() as connection:
-            due += self._database.stepped - stepped
-            released = await connection.execute(
-                update(tables.jobs).where(is_held(job)).values(due=due, lease_until=None, token=0)
+
+        def postpone(connection: Connection) -> None:
+            at = due + self._database.stepped - stepped
+            released = connection.execute(
+                update(tables.jobs).where(is_held(job)).values(due=at, lease_until=None, token=0)
             )
             if released.rowcount and job.kind == "diagnose":
-                await _end_run(connection, job, finished_at=None)
+                _end_run(connection, job, finished_at=None)
+
+        await self._database.run_writing(postpone)
 
     async def start_run(
         self,
@@ -143,27 +163,28 @@ class JobQueue:
         lease ends, no other run may start for its service.
         """
         runs = tables.runs
-        async with self._database.write() as connection:
-            await self._lock_runs(connection)
+
+        def start_run(connection: Connection) -> str:
+            self._lock_runs(connection)
             held = (
-                await connection.execute(select(tables.jobs.c.lease_until).where(is_held(job)))
+                connection.execute(select(tables.jobs.c.lease_until).where(is_held(job)))
             ).first()
             if held is None:
                 return "another daemon has taken this job over"
             refusal = (
-                await _refuse_for_service(
+                _refuse_for_service(
                     connection,
                     job,
                     now=now,
                     lease_now=self._database.dialect.moment(now),
                     cooldown=cooldown,
                 )
-                or await _refuse_for_incident(connection, job, per_incident)
-                or await _refuse_for_hour(connection, now, per_hour)
+                or _refuse_for_incident(connection, job, per_incident)
+                or _refuse_for_hour(connection, now, per_hour)
             )
             if refusal:
                 return refusal
-            started = await connection.execute(
+            started = connection.execute(
                 update(runs)
                 .where(runs.c.run == job.key)
                 .values(
@@ -182,8 +203,10 @@ class JobQueue:
                     "started_at": now,
                     "lease_until": held.lease_until,
                 }
-                await connection.execute(runs.insert(), row)
-        return ""
+                connection.execute(runs.insert(), row)
+            return ""
+
+        return await self._database.run_writing(start_run)
 
     async def start_change(
         self,
@@ -199,22 +222,23 @@ class JobQueue:
         Once its incident is resolved a change may not start, unless it reverts an earlier one.
         """
         jobs, incidents = tables.jobs, tables.incidents
-        async with self._database.write() as connection:
+
+        def start_change(connection: Connection) -> ports.ChangeStart:
             held = select(jobs.c.key).where(is_held(job)).with_for_update()
-            if await connection.scalar(held) is None:
+            if connection.scalar(held) is None:
                 return ports.ChangeStart.LOST
-            status = await connection.scalar(
+            status = connection.scalar(
                 select(incidents.c.status).where(incidents.c.id == job.incident)
             )
             if not change.wanted.reverting and status == model.IncidentStatus.RESOLVED.value:
                 return ports.ChangeStart.OVER
             day = now.astimezone(UTC).date()
-            if not await counters.spend_change(self._database, connection, customer, day, per_day):
+            if not counters.spend_change(self._database, connection, customer, day, per_day):
                 return ports.ChangeStart.USED_UP
-            await connection.execute(
-                update(jobs).where(is_held(job)).values(data=codec.encode(change))
-            )
-        return ports.ChangeStart.BEGUN
+            connection.execute(update(jobs).where(is_held(job)).values(data=codec.encode(change)))
+            return ports.ChangeStart.BEGUN
+
+        return await self._database.run_writing(start_change)
 
     async def save_change(
         self,
@@ -227,27 +251,28 @@ class JobQueue:
     ) -> bool:
         """Write all three in one transaction."""
         stepped = self._database.stepped
-        async with self._database.write() as connection:
-            due += self._database.stepped - stepped
-            values = {"data": codec.encode(change), "due": due, "lease_until": None, "token": 0}
-            saved = await connection.execute(
-                update(tables.jobs).where(is_held(job)).values(**values)
-            )
+
+        def save_change(connection: Connection) -> bool:
+            at = due + self._database.stepped - stepped
+            values = {"data": codec.encode(change), "due": at, "lease_until": None, "token": 0}
+            saved = connection.execute(update(tables.jobs).where(is_held(job)).values(**values))
             if saved.rowcount == 0:
                 return False
             if news is not None:
-                await connection.execute(
+                connection.execute(
                     self._database.insert_new(tables.inbox),
                     commits.inbox_row(f"{job.kind}/{job.key}/{job.token}", news, now),
                 )
-        return True
+            return True
 
-    async def _lock_runs(self, connection: AsyncConnection) -> None:
+        return await self._database.run_writing(save_change)
+
+    def _lock_runs(self, connection: Connection) -> None:
         """Keep other daemons from counting the same runs until this transaction ends."""
         lease = tables.lease
         row = {"name": "runs", "owner": "", "token": 0, "taken_at": tables.EPOCH}
-        await connection.execute(self._database.insert_new(lease), row)
-        await connection.execute(
+        connection.execute(self._database.insert_new(lease), row)
+        connection.execute(
             select(lease.c.name).where(lease.c.name == row["name"]).with_for_update()
         )
 
@@ -263,17 +288,15 @@ def is_held(job: ports.Job) -> ColumnElement[bool]:
     return and_(jobs.c.kind == job.kind, jobs.c.key == job.key, jobs.c.token == job.token)
 
 
-async def _end_run(
-    connection: AsyncConnection, job: ports.Job, *, finished_at: datetime | None
-) -> None:
+def _end_run(connection: Connection, job: ports.Job, *, finished_at: datetime | None) -> None:
     runs = tables.runs
-    await connection.execute(
+    connection.execute(
         update(runs).where(runs.c.run == job.key).values(finished_at=finished_at, lease_until=None)
     )
 
 
-async def _refuse_for_service(
-    connection: AsyncConnection,
+def _refuse_for_service(
+    connection: Connection,
     job: ports.Job,
     *,
     now: datetime,
@@ -282,13 +305,9 @@ async def _refuse_for_service(
 ) -> str:
     runs = tables.runs
     other = and_(runs.c.service_id == job.service_id, runs.c.run != job.key)
-    if await connection.scalar(
-        select(runs.c.run).where(other, runs.c.lease_until > lease_now).limit(1)
-    ):
+    if connection.scalar(select(runs.c.run).where(other, runs.c.lease_until > lease_now).limit(1)):
         return f"a run for service {job.service_id} is in progress"
-    last: datetime | None = await connection.scalar(
-        select(func.max(runs.c.started_at)).where(other)
-    )
+    last: datetime | None = connection.scalar(select(func.max(runs.c.started_at)).where(other))
     if last is not None and now < last + cooldown:
         return (
             f"service {job.service_id} was diagnosed {model.format_duration(now - last)} ago;"
@@ -297,23 +316,17 @@ async def _refuse_for_service(
     return ""
 
 
-async def _refuse_for_incident(
-    connection: AsyncConnection, job: ports.Job, per_incident: int
-) -> str:
+def _refuse_for_incident(connection: Connection, job: ports.Job, per_incident: int) -> str:
     runs = tables.runs
     if not job.incident:
         return ""
-    used = await connection.scalar(
-        select(func.sum(runs.c.starts)).where(runs.c.incident == job.incident)
-    )
+    used = connection.scalar(select(func.sum(runs.c.starts)).where(runs.c.incident == job.incident))
     return (
         f"this incident has used all its {per_incident} runs" if (used or 0) >= per_incident else ""
     )
 
 
-async def _refuse_for_hour(connection: AsyncConnection, now: datetime, per_hour: int) -> str:
+def _refuse_for_hour(connection: Connection, now: datetime, per_hour: int) -> str:
     runs = tables.runs
-    used = await connection.scalar(
-        select(func.sum(runs.c.starts)).where(runs.c.started_at > now - _HOUR)
-    )
+    used = connection.scalar(select(func.sum(runs.c.starts)).where(runs.c.started_at > now - _HOUR))
     return f"all {per_hour} runs of this hour are used up" if (used or 0) >= per_hour else ""

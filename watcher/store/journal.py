@@ -9,11 +9,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, delete, func, insert, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+)
 
 from watcher import model, ports
 from watcher.dataclass import dataclass
@@ -193,10 +203,9 @@ class Retention:
             key = tuple_(*table.primary_key)
             chunk = select(*table.primary_key).where(is_old).limit(_PRUNE_CHUNK)
             deleted = _PRUNE_CHUNK
+            statement = delete(table).where(key.in_(chunk))
             while deleted == _PRUNE_CHUNK:
-                async with self._database.write() as connection:
-                    result = await connection.execute(delete(table).where(key.in_(chunk)))
-                    deleted = result.rowcount
+                deleted = await self._database.run_writing(_count_executed(statement))
                 total += deleted
         return total
 
@@ -212,17 +221,24 @@ class Retention:
             .with_for_update()  # an incident before its receipts: the locking order of all writers
         )
         total, pruned = 0, _PRUNE_CHUNK
+
+        def prune(connection: Connection) -> tuple[int, int]:
+            ids, deleted = list(connection.scalars(chunk)), 0
+            for column in (
+                tables.incident_alerts.c.incident,
+                tables.entries.c.incident,
+                tables.receipts.c.incident,
+                tables.notifications.c.incident,
+                incidents.c.id,
+            ):
+                deleted += connection.execute(delete(column.table).where(column.in_(ids))).rowcount
+            return len(ids), deleted
+
         while pruned == _PRUNE_CHUNK:
-            async with self._database.write() as connection:
-                ids = list(await connection.scalars(chunk))
-                pruned = len(ids)
-                for column in (
-                    tables.incident_alerts.c.incident,
-                    tables.entries.c.incident,
-                    tables.receipts.c.incident,
-                    tables.notifications.c.incident,
-                    incidents.c.id,
-                ):
-                    result = await connection.execute(delete(column.table).where(column.in_(ids)))
-                    total += result.rowcount
+            pruned, deleted = await self._database.run_writing(prune)
+            total += deleted
         return total
+
+
+def _count_executed(statement: Delete) -> Callable[[Connection], int]:
+    return lambda connection: connection.execute(statement).rowcount
