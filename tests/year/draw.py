@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from tests.year import faults
+from tests.year.draws.bookings import draw_bookings
 from tests.year.draws.lines import draw_lines
 from tests.year.draws.people import draw_people
 from tests.year.plan import Circuit, Fact, Plan, Rule, Status
@@ -40,8 +41,11 @@ def draw(seed: int, days: float = 1.0) -> Plan:
     statuses = [s for circuit in circuits for s in _changes(chance, circuit, begin, end - QUIET)]
     statuses.sort(key=lambda fact: (fact.at, fact.circuit))
     lines = draw_lines(seed, begin, end - QUIET)
+    booked = draw_bookings(seed, circuits, begin, end - QUIET)
     people = draw_people(seed, statuses, begin, end - QUIET)
-    facts: list[Fact] = sorted((*statuses, *lines.facts, *people), key=lambda fact: fact.at)
+    facts: list[Fact] = sorted(
+        (*statuses, *lines.facts, *people, *booked), key=lambda fact: fact.at
+    )
     news = [fact.at for fact in facts]
     return Plan(
         seed=seed,

@@ -9,6 +9,7 @@ of its first message. Laws:
 - nothing is told twice: no second thread while one shows it as down, no text twice in a thread;
 - no false all-clear: none says `recovered` of what is down and was shown as such;
 - nothing is invented: none is about what never was;
+- off air calls nobody (laws/bookings.py);
 - no message says that Watcher is broken;
 - people have their way (laws/people.py): silences, acknowledgements, escalation.
 
@@ -17,12 +18,13 @@ What breaks meanwhile only delays: the time counts from its end.
 
 from __future__ import annotations
 
-from tests.year.laws import faults_of_our_own, lines, people, states
+from tests.year.laws import bookings, faults_of_our_own, lines, people, states
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 
 _LAWS = (
     states.complaints,
+    bookings.complaints,
     lines.complaints,
     people.complaints,
     faults_of_our_own.complaints,

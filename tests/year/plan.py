@@ -118,7 +118,22 @@ class Silence:
     circuit: str
 
 
-Fact = Status | Load | Quirk | Press | Silence
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """A circuit is booked from `begin` until `end`, as the vendor says from `at` on.
+
+    One with the number of an earlier one takes its place: an extension. A circuit without any is
+    watched all the time.
+    """
+
+    at: datetime
+    circuit: str
+    begin: datetime
+    end: datetime
+    number: int = 0
+
+
+Fact = Status | Load | Quirk | Press | Silence | Booking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from tests.year.plan import NOC
 from tests.year.trace import Record, Trace
 
+_OVER = "\N{MEDIUM BLACK CIRCLE}"  # it has ended otherwise, and need not be well
+
 
 def about(trace: Trace, name: str, channel: str = NOC) -> list[Record]:
     """Return what a channel of Slack took of what names a circuit or a line."""
@@ -65,7 +67,8 @@ def is_clear(record: Record) -> bool:
 
 def is_down(record: Record) -> bool:
     """Return whether a first message says that it is down."""
-    return not is_clear(record) and "reported late" not in text(record)
+    is_past = text(record).startswith(_OVER) or "reported late" in text(record)
+    return not is_clear(record) and not is_past
 
 
 def text(record: Record) -> str:

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.year.faults import WrongClock
+from tests.year.faults import BrokerFault, WrongClock
 from tests.year.laws import messages
+from tests.year.laws.bookings import is_booked
 from tests.year.laws.spans import Outage, outages
 from tests.year.laws.timing import due
 from tests.year.plan import DUTY, NOC, Circuit, Plan, Rule, Silence
@@ -36,7 +37,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     for rule in plan.rules:
         for circuit in plan.circuits:
             yield from _about_silences(plan, trace, rule, circuit, answers)
-            if rule.escalate:
+            if rule.escalate and not is_booked(plan, circuit):
                 yield from _about_escalation(plan, trace, rule, circuit, answers)
     yield from _about_presses(plan, trace, answers)
 
@@ -133,7 +134,11 @@ def _about_presses(plan: Plan, trace: Trace, answers: dict[str, Any]) -> Iterato
     for record in trace.of("pressed"):
         press, answer = record.fields, answers.get(record.fields["id"], {})
         by = due(plan, record.at, timedelta())
-        if press["verb"] != "note" or not answer.get("ok") or by >= plan.end:
+        is_doubtful = any(
+            isinstance(fault, BrokerFault) and fault.at <= by and fault.until >= record.at
+            for fault in plan.faults
+        )
+        if press["verb"] != "note" or not answer.get("ok") or is_doubtful or by >= plan.end:
             continue
         times = sum(count for text, count in notes.items() if press["text"] in text)
         if times != 1:

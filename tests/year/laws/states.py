@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from tests.year.laws import messages
+from tests.year.laws.bookings import is_booked
 from tests.year.laws.spans import outages
-from tests.year.laws.timing import due
-from tests.year.plan import NOC, Circuit, Plan, Rule, Silence
+from tests.year.laws.timing import due, unsilenced
+from tests.year.plan import NOC, Circuit, Plan, Rule
 from tests.year.trace import Trace
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
-    """Yield what was wrong about each circuit."""
+    """Yield what was wrong about each circuit that is watched all the time."""
     for rule in plan.rules:
-        for circuit in plan.circuits:
+        for circuit in (circuit for circuit in plan.circuits if not is_booked(plan, circuit)):
             yield from _about(plan, trace, rule, circuit)
 
 
@@ -24,7 +24,7 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
     records = messages.about(trace, circuit.name, NOC)
     spans = outages(plan, rule, circuit)
     for span, following in zip_longest(spans, spans[1:]):
-        shown_by = _unsilenced(plan, circuit, span.begin, due(plan, span.begin, rule.hold))
+        shown_by = unsilenced(plan, circuit, span.begin, due(plan, span.begin, rule.hold))
         if shown_by < span.end and not messages.shows(records, shown_by):
             yield f"lost: {circuit.name} was down from {span.begin} on, not shown by {shown_by}"
         over_by = due(plan, span.end, rule.keep)
@@ -38,13 +38,3 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
     first = spans[0].begin if spans else plan.end
     if records and records[0].at < first:
         yield f"invented: {circuit.name} at {records[0].at}"
-
-
-def _unsilenced(plan: Plan, circuit: Circuit, at: datetime, by: datetime) -> datetime:
-    """Return by when something is shown that began at `at`: a silence puts it off."""
-    for fact in plan.facts:
-        if not isinstance(fact, Silence) or fact.circuit != circuit.id:
-            continue
-        if fact.at <= by and fact.until >= at:
-            by = max(by, due(plan, fact.until, timedelta()))
-    return by

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tests.year.faults import BrokerFault, Fault, WrongClock
-from tests.year.plan import Plan
+from tests.year.plan import Circuit, Plan, Silence
 
 SLACK_TIME = timedelta(minutes=1)  # for Slack, and for reading the vendor's details first
 AFTER_FAULT = timedelta(minutes=5)  # how long Watcher may wait before it tries again
@@ -35,3 +35,29 @@ def due(plan: Plan, at: datetime, wait: timedelta, interval: timedelta | None = 
 def _backoff(fault: Fault, interval: timedelta) -> timedelta:
     """Return how long a source waits at most after a fault: it doubles while the fault lasts."""
     return min(_MOST_BACKOFF * interval, 2 * (fault.until - fault.at) + interval)
+
+
+def unsilenced(plan: Plan, circuit: Circuit, at: datetime, by: datetime) -> datetime:
+    """Return by when something is shown that began at `at`: a silence puts it off.
+
+    It ends by the time of day of the machine, which may be wrong until later.
+    """
+    for fact in plan.facts:
+        if not isinstance(fact, Silence) or fact.circuit != circuit.id:
+            continue
+        wrong = [fault for fault in plan.faults if isinstance(fault, WrongClock)]
+        right = [f.until for f in wrong if f.at < fact.until and f.until > fact.at]
+        until = max([fact.until, *right])
+        if fact.at <= by and until >= at:
+            by = max(by, due(plan, until, timedelta()))
+    return by
+
+
+def is_clock_wrong(plan: Plan, begin: datetime, end: datetime) -> bool:
+    """Return whether a daemon had another time of day between two times, or shortly before."""
+    return any(
+        isinstance(fault, WrongClock)
+        and fault.at <= end
+        and due(plan, fault.until, timedelta()) >= begin
+        for fault in plan.faults
+    )

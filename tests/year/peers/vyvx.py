@@ -7,6 +7,7 @@ from datetime import datetime
 from tests.year.faults import VendorFault
 from tests.year.network import Answer, Request, answer_json
 from tests.year.peers import refusals
+from tests.year.plan import Booking
 from tests.year.world import World
 
 HOST = "vyvx.invalid"
@@ -45,11 +46,28 @@ class Vyvx:
         elif what == "status":
             services = {identity: _status(states[identity])}
         elif what == "details":
-            services = {identity: {"id": identity, "name": self._names[identity]}}
+            reservations = self._reservations(identity, true_at)
+            details = {"id": identity, "name": self._names[identity], "reservations": reservations}
+            services = {identity: details}
         else:
             services = {identity: {"history": {"events": self._events(identity, true_at)}}}
         document = {"data": {"services": services, "time": _stamp(true_at)}}
         return refusals.cut(fault, answer_json(document))
+
+    def _reservations(self, identity: str, true_at: datetime) -> list[dict[str, object]]:
+        bookings: dict[int, Booking] = {}
+        for fact in self._world.plan.facts:
+            if isinstance(fact, Booking) and fact.circuit == identity and fact.at <= true_at:
+                bookings[fact.number] = fact
+        return [
+            {
+                "id": f"{identity}-{number}",
+                "schedule": {
+                    "scheduled": {"start": _stamp(booking.begin), "end": _stamp(booking.end)}
+                },
+            }
+            for number, booking in bookings.items()
+        ]
 
     def _events(self, identity: str, true_at: datetime) -> list[dict[str, object]]:
         events: list[dict[str, object]] = []
