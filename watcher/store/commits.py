@@ -94,7 +94,9 @@ class CommitLog:
                     .values(consumed_at=commit.at, refusal=commit.note)
                 )
 
-        await self._database.run_writing(write)
+        is_poll = isinstance(commit.event, model.Polled | model.PollFailed)
+        adds_nothing = is_poll and changes.only_subjects and not changes.history
+        await self._database.run_writing(write, claims=adds_nothing)
         if isinstance(commit.event, model.ClockStepped):
             self._database.stepped += commit.event.by  # before anybody else has the turn
 

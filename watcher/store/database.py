@@ -147,7 +147,7 @@ class Database:
     async def write(
         self, *, opening: bool = False, claims: bool = False
     ) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that writes all or nothing; one that only `claims` adds no work.
+        """Open a transaction that writes all or nothing; `claims`: it adds nothing to look for.
 
         Raises TemporaryError when the database fails. PermanentError, where a person has to help,
         only while `opening`, because later it means a lost claim. After an error at the very end

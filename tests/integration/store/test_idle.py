@@ -71,6 +71,28 @@ async def test_what_this_process_writes_is_found_at_once(opened):
     assert [envelope.key for envelope in await check(opened)] == ["key"]
 
 
+async def test_a_poll_that_changes_subjects_alone_adds_nothing_to_look_for(alone):
+    token = await alone.leadership.acquire("ops1")
+    assert await check(alone) == []
+    polled = model.Polled(source="vyvx", seen=(), total=1)
+    for number in range(3):
+        effects = factories.subject(missed=number), factories.health(subjects=number)
+        await alone.commits.commit(token, factories.commit(*effects, event=polled))
+        with transactions_of(alone) as transactions:
+            assert await check(alone) == []
+        assert transactions == []
+
+
+async def test_a_poll_that_asks_for_details_adds_something(opened):
+    token = await opened.leadership.acquire("ops1")
+    assert await check(opened) == []
+    polled = model.Polled(source="vyvx", seen=(), total=1)
+    needed = model.DetailsNeeded(subject="vyvx/1")
+    await opened.commits.commit(token, factories.commit(needed, at=NOW, event=polled))
+    [job] = await check(opened)
+    assert (job.kind, job.key) == ("details", "vyvx/1")
+
+
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock()
