@@ -48,7 +48,7 @@ class CommitLog:
         Raises PermanentError for a row that no version of Watcher wrote.
         """
         queries = _queries(now, live(now - reopen_within))
-        samples = _samples(tables.samples.c.at >= now - keep_samples)
+        samples = samples_where(tables.samples.c.at >= now - keep_samples)
 
         def read(connection: Connection) -> tuple[dict[str, list[str]], list[Any]]:
             rows = {name: _rows(connection.scalars(query)) for name, query in queries.items()}
@@ -195,10 +195,11 @@ async def read_samples(
     connection: AsyncConnection, *conditions: ColumnElement[bool]
 ) -> tuple[model.Sample, ...]:
     """Return the samples that match, each series in the order of time."""
-    return to_samples(await connection.execute(_samples(*conditions)))
+    return to_samples(await connection.execute(samples_where(*conditions)))
 
 
-def _samples(*conditions: ColumnElement[bool]) -> Select[Any]:
+def samples_where(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return a query for the samples that match, each series in the order of time."""
     samples = tables.samples
     series = samples.c.subject, samples.c.metric, samples.c.direction
     return select(samples).where(*conditions).order_by(*series, samples.c.at)

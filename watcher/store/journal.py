@@ -6,17 +6,18 @@ moment, and each event since then.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Delete,
+    Row,
     Table,
     delete,
     func,
@@ -25,10 +26,10 @@ from sqlalchemy import (
     tuple_,
 )
 
-from watcher import model, ports
+from watcher import model, off_loop, ports
 from watcher.dataclass import dataclass
 from watcher.store import codec, tables
-from watcher.store.commits import live, read_samples
+from watcher.store.commits import live, samples_where, to_samples
 from watcher.store.database import AsyncConnection, Database
 
 CHECKPOINT = "checkpoint"
@@ -120,8 +121,8 @@ class Journal:
         async with self._database.write() as connection:
             # Commits wait for this lock, so each is wholly before the checkpoint or after it.
             await connection.execute(select(lease.c.token).with_for_update())
-            state = await _read_state(connection, now, reopen_within, now - keep_samples)
-            packed = await asyncio.to_thread(_pack, state)
+            state, samples = await _read_state(connection, now, reopen_within, now - keep_samples)
+            packed = await off_loop.run(lambda: _pack(state, samples))
             await connection.execute(
                 insert(tables.journal), {"at": now, "kind": CHECKPOINT, "data": packed}
             )
@@ -141,7 +142,7 @@ async def first_needed(database: Database, since: datetime) -> int:
 
 async def _read_state(
     connection: AsyncConnection, now: datetime, reopen_within: timedelta, since: datetime
-) -> dict[str, object]:
+) -> tuple[dict[str, list[str]], list[Row[Any]]]:
     """Return the fields of ports.Loaded as the tables hold them, without decoding them."""
     incidents, members = tables.incidents, tables.incident_alerts
     is_live = live(now - reopen_within)
@@ -157,14 +158,15 @@ async def _read_state(
         "calendars": select(tables.calendars.c.data),
         "works": select(tables.works.c.data),
     }
+    state = {name: list(await connection.scalars(query)) for name, query in queries.items()}
+    return state, list(await connection.execute(samples_where(tables.samples.c.at >= since)))
+
+
+def _pack(rows: dict[str, list[str]], samples: Iterable[Row[Any]]) -> str:
     state: dict[str, object] = {
-        name: [msgspec.Raw(data.encode()) for data in await connection.scalars(query)]
-        for name, query in queries.items()
+        name: [msgspec.Raw(data.encode()) for data in documents] for name, documents in rows.items()
     }
-    return {**state, "samples": await read_samples(connection, tables.samples.c.at >= since)}
-
-
-def _pack(state: object) -> str:
+    state["samples"] = to_samples(samples)
     return base64.b85encode(zlib.compress(msgspec.json.encode(state), 1)).decode()
 
 
