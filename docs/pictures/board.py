@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from tests.fakes import sample_data  # noqa: E402 -- beside the package
 from tests.unit.web.conftest import parts  # noqa: E402
-from watcher import model  # noqa: E402
+from watcher import model, ports  # noqa: E402
 from watcher.ledger import ledger  # noqa: E402
 from watcher.ledger.spans import Span  # noqa: E402
 from watcher.ledger.states import CircuitState, Condition  # noqa: E402
@@ -101,7 +101,9 @@ def _fill(reader: sample_data.InMemoryReader) -> None:
         for receipt in reader.kept_receipts
     ]
     for run, files in reader.kept_files.items():
-        reader.kept_files[run] = replace(files, pdf=_report())
+        reader.kept_files[run] = ports.ReportFiles(
+            run=files.run, pdf=_report(), preview=files.preview, raw=files.raw
+        )
     reader.kept_subjects[LINE] = model.Subject(
         key=LINE,
         source="evpl",

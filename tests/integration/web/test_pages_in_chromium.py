@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
 from playwright.async_api import expect
@@ -11,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.fakes import sample_data
 from tests.servers import node
-from watcher import model
+from watcher import model, ports
 
 pytestmark = pytest.mark.browser
 
@@ -74,8 +73,10 @@ async def night(serve, reader):
         canvas.drawString(100, 100, f"page {number + 1}")
         canvas.showPage()
     canvas.save()
-    [run] = reader.kept_files
-    reader.kept_files[run] = replace(reader.kept_files[run], pdf=pdf.getvalue())
+    [(key, files)] = reader.kept_files.items()
+    reader.kept_files[key] = ports.ReportFiles(
+        run=files.run, pdf=pdf.getvalue(), preview=files.preview, raw=files.raw
+    )
     async with serve(reporter=sample_data.bad_night(reader)) as site:
         yield site
 
