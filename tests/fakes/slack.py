@@ -2,11 +2,13 @@
 
 import json
 from collections import deque
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
 
 CHANNEL = "C0123456789"
+BEGAN = 1_795_230_622  # what time it is for Slack
 
 
 class FakeSlack:
@@ -25,12 +27,14 @@ class FakeSlack:
             "conversations.replies": self._replies_of,
             "files.getUploadURLExternal": self._upload_url,
             "files.completeUploadExternal": self._share,
+            "auth.test": lambda _: {"user": "watcher", "team": "noc"},
         }
 
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_route("*", "/api/{method}", self._call)
         app.router.add_post("/upload/{id}", self._upload)
+        app.on_response_prepare.append(_date)
         return app
 
     def fail_next(self, method: str, *faults: Any) -> None:
@@ -82,10 +86,11 @@ class FakeSlack:
         answer = self._methods[method](arguments)
         if fault == "drop":
             request.transport.close()
-        return web.json_response(answer if "ok" in answer else {"ok": True, **answer})
+        answer = answer if "ok" in answer else {"ok": True, **answer}
+        return web.json_response(answer)
 
     def _add(self, message: dict[str, Any]) -> dict[str, Any]:
-        ts = f"1795230622.{len(self.messages) + len(self.calls):06d}"
+        ts = f"{BEGAN}.{len(self.messages) + len(self.calls):06d}"
         self.messages[ts] = {**message, "ts": ts}
         return {"channel": CHANNEL, "ts": ts}
 
@@ -144,3 +149,7 @@ class FakeSlack:
         assert "Authorization" not in request.headers
         self.files[request.match_info["id"]] = await request.read()
         return web.Response(text="OK")
+
+
+async def _date(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Date"] = formatdate(BEGAN, usegmt=True)

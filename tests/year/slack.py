@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from email.utils import format_datetime
 from typing import Any
 
 from tests.year.faults import SlackFault
@@ -50,7 +51,10 @@ class Slack:
         await world.travel()
         if is_lost:
             raise HungUpError
-        return answer_json(answer, status, {"Retry-After": "20"} if status == 429 else {})
+        headers = {"Date": format_datetime(world.now(), usegmt=True)}
+        if status == 429:
+            headers["Retry-After"] = "20"
+        return answer_json(answer, status, headers)
 
     def _refusal(self, fault: SlackFault | None, method: str) -> tuple[dict[str, Any], int]:
         """Return what Slack answers instead of doing anything; empty where it does."""

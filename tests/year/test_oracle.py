@@ -140,6 +140,12 @@ def test_a_fault_loses_nothing_and_nothing_comes_twice(fault):
     assert trace.digest() == run(plan).digest()
 
 
+def test_a_lost_answer_is_looked_up_where_the_clock_is_wrong():
+    wrong_clock = WrongClock(at=at(0.9), until=at(1.9), by=timedelta(hours=3))
+    plan = replace(MORNING, begin=at(0.9), end=at(1.9), faults=(wrong_clock, LOST))
+    assert wrong(run(plan), plan) == []
+
+
 TAKEOVERS = {
     "crash": Crash(at=at(1) + timedelta(seconds=30), until=at(1.4), steps=20),
     "freeze": Freeze(at=at(1) + timedelta(seconds=30), until=at(1.2)),

@@ -9,7 +9,7 @@ Source: docs.slack.dev, the page of each method, and Slack's page on rate limits
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +20,7 @@ from yarl import URL
 from watcher import model
 from watcher.clock import Clock
 from watcher.http import exchange
-from watcher.http.headers import parse_retry_after
+from watcher.http.headers import parse_http_date, parse_retry_after
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import answers
 from watcher.receivers.slack.message import SlackMessage
@@ -59,6 +59,7 @@ class SlackApi:
         self._clock = clock
         self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
         self._unread: dict[str, tuple[int, str]] = {}  # by search: pages read, and the next cursor
+        self._zero: datetime | None = None  # Slack's time when our monotonic clock was 0
 
     async def check(self) -> str:
         """Try the token, and return whose it is. Raises TemporaryError or PermanentError."""
@@ -186,12 +187,28 @@ class SlackApi:
         except (model.WatcherError, GoneError):
             return ""  # a link is a convenience
 
-    async def history(self, *, since: datetime) -> AsyncIterator[answers.PostedMessage]:
-        """Read the channel's own messages from `since` on, with their metadata."""
+    async def history(
+        self, *, since: datetime, after: str = ""
+    ) -> AsyncIterator[answers.PostedMessage]:
+        """Read the channel's own messages from `since` on, with their metadata.
+
+        `since` is on our clock, which may be hours off; what Slack has, and the ts `after`, are on
+        Slack's.
+        """
+        if self._zero is None:
+            await self._call("auth.test")
+        oldest = max((since - self._ahead()).timestamp(), float(after or 0))
         async for message in self._pages(
-            "conversations.history", channel=self.channel, oldest=f"{since.timestamp():.6f}"
+            "conversations.history", channel=self.channel, oldest=f"{oldest:.6f}"
         ):
             yield message
+
+    def _ahead(self) -> timedelta:
+        """Return by how much our clock is ahead of Slack's, as the last answer has shown."""
+        if self._zero is None:
+            return timedelta(0)
+        slack_now = self._zero + timedelta(seconds=self._clock.monotonic())
+        return self._clock.now() - slack_now
 
     async def replies(self, *, channel: str, ts: str) -> AsyncIterator[answers.PostedMessage]:
         """Read a thread, with metadata. Raises GoneError."""
@@ -300,6 +317,8 @@ class SlackApi:
             raise model.TemporaryError(f"Slack could not be reached: {error}") from error
         except model.TemporaryError as error:
             raise unanswered(f"Slack did not answer: {error}") from error
+        if date := parse_http_date(reply.headers.get("Date", "")):
+            self._zero = date - timedelta(seconds=self._clock.monotonic())
         try:
             return answers.parse_answer(reply, self._clock.now(), method=method, is_post=is_post)
         except model.TemporaryError as error:

@@ -8,7 +8,7 @@ post is repeated as a possible duplicate.
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from watcher import model
 from watcher.receivers.slack import parent
@@ -17,7 +17,7 @@ from watcher.receivers.slack.refusals import GoneError
 from watcher.receivers.slack.session import FILE, MOVED, PARENT, REPLY, UNTAKEN, SlackSession
 
 MOST_LOOKUPS = 3  # failed look-ups, before a post is repeated without knowing
-_CLOCK_SKEW = timedelta(minutes=5)  # between us and Slack, at most
+_MARGIN = timedelta(minutes=5)  # Slack says its time to the second, and answers take a while
 
 
 async def resolve_intent(session: SlackSession) -> None:
@@ -45,10 +45,9 @@ async def resolve_intent(session: SlackSession) -> None:
 
 async def _find_parent(session: SlackSession) -> None:
     replaces = parent.predecessor(session.receipt.handle)
-    since = session.view.incident.opened_at - _CLOCK_SKEW
-    if replaces:  # what replaces a message is newer than it
-        since = max(since, datetime.fromtimestamp(float(replaces), UTC))
-    async for message in session.api.history(since=since):
+    since = min(session.view.incident.opened_at, session.now) - _MARGIN
+    # What replaces a message is newer than it.
+    async for message in session.api.history(since=since, after=replaces):
         if not _is_ours(session, message) or "event_id" in message.payload:
             continue
         if message.payload.get("replaces", "") == replaces:

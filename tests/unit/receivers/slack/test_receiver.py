@@ -236,6 +236,18 @@ async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
     assert "possible duplicate" not in slack.parents[0]["text"]
 
 
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_a_parent_is_looked_up_on_the_clock_of_slack(slack, receiver, delivery, clock, hours):
+    builder, by = delivery.builder, timedelta(hours=hours)
+    clock.at += by
+    builder.incident = replace(builder.incident, opened_at=builder.incident.opened_at + by)
+    slack.fail_next("chat.postMessage", "drop")
+    with pytest.raises(model.AmbiguousError):
+        await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
+    assert len(slack.parents) == 1
+
+
 @pytest.mark.parametrize("fault", ["drop", "hang up"])
 async def test_a_reply_of_unknown_fate_is_looked_up_before_it_is_repeated(
     slack, receiver, builder, delivery, fault
