@@ -39,6 +39,13 @@ def draw(seed: int, days: float = 1.0) -> Plan:
     count = chance.randint(3, 8)
     circuits = tuple(Circuit(id=f"10{n:02}", name=f"Feed {n:02}") for n in range(count))
     statuses = [s for circuit in circuits for s in _changes(chance, circuit, begin, end - QUIET)]
+    of_iod = random.Random(f"{seed}/connections")  # noqa: S311  # repeatable
+    connections = tuple(
+        Circuit(id=f"IOD-{n}", name=f"IOD-{n}", vendor="iod")
+        for n in range(of_iod.choice((0, 0, 1, 3)))
+    )
+    for circuit in connections:
+        statuses += _changes(of_iod, circuit, begin, end - QUIET)
     statuses.sort(key=lambda fact: (fact.at, fact.circuit))
     lines = draw_lines(seed, begin, end - QUIET)
     booked = draw_bookings(seed, circuits, begin, end - QUIET)
@@ -52,7 +59,7 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         begin=begin,
         end=end,
         rules=(RULE,),
-        circuits=circuits,
+        circuits=(*circuits, *connections),
         thresholds=(lines.rule,),
         lines=lines.lines,
         settle=lines.settle,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from tests.year import slack
-from tests.year.peers import evpl, vyvx
+from tests.year.peers import evpl, iod, vyvx
 from tests.year.plan import DUTY, NOC, Plan, Rule, Threshold
 from watcher import settings
 
@@ -55,6 +56,14 @@ fast_interval = "{fast_interval}"
 history = "{history}"
 """
 
+_IOD = """
+[sources.iod]
+kind = "internet_on_demand"
+base_url = "https://{host}"
+interval = "{interval}"
+fast_interval = "{fast_interval}"
+"""
+
 _EVPL = """
 [sources.evpl]
 kind = "evpl"
@@ -67,14 +76,14 @@ settle = "{settle}"
 
 _RULE = """
   - name: {name}
-    source: vyvx
-    transition: {{field: state, to: [{to}]}}
+    source: {source}
+    transition: {{field: {field}, to: [{to}]}}
     for: {hold}
     keep_firing_for: {keep}
     severity: {severity}
     notify: [noc, mqtt]
     escalate: {escalate}
-    title: "{{{{ name }}}} is {{{{ state }}}}"
+    title: "{{{{ name }}}} is {{{{ {field} }}}}"
 """
 
 _THRESHOLD = """
@@ -92,16 +101,28 @@ _THRESHOLD = """
     title: "{{{{ name }}}} is full: {{{{ direction }}}} {{{{ value }}}} {{{{ unit }}}}"
 """
 
+# Where each source says how a circuit is, and its words for that.
+_FIELDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "vyvx": ("state", {}),
+    "iod": ("status", iod.STATUSES),
+}
+
 
 def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Settings:
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
     config = _CONFIG.format(instance=instance, slack=slack.HOST, noc=NOC, duty=DUTY)
-    if plan.circuits:
+    if plan.circuits_of("vyvx"):
         config += _VYVX.format(
             host=vyvx.HOST,
             interval=_span(plan.interval),
             fast_interval=_span(plan.fast_interval),
             history=_span(plan.history),
+        )
+    if plan.circuits_of("iod"):
+        config += _IOD.format(
+            host=iod.HOST,
+            interval=_span(plan.interval),
+            fast_interval=_span(plan.fast_interval),
         )
     if plan.lines:
         config += _EVPL.format(
@@ -111,21 +132,28 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
         )
     (folder / "config.toml").write_text(config)
     rules = "".join(
-        _RULE.format(
-            name=rule.name,
-            to=", ".join(rule.to),
-            hold=_span(rule.hold),
-            keep=_span(rule.keep),
-            severity=rule.severity,
-            escalate=_escalate(rule),
-        )
+        _rule(rule, source, field, words)
         for rule in plan.rules
-        if plan.circuits
+        for source, (field, words) in _FIELDS.items()
+        if plan.circuits_of(source)
     )
     if plan.lines:
         rules += "".join(_threshold(rule) for rule in plan.thresholds)
     (folder / "rules.yaml").write_text(f"rules:{rules}")
     return settings.load(folder / "config.toml")
+
+
+def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str]) -> str:
+    return _RULE.format(
+        name=f"{rule.name}-{source}",
+        source=source,
+        field=field,
+        to=", ".join(words.get(state, state) for state in rule.to),
+        hold=_span(rule.hold),
+        keep=_span(rule.keep),
+        severity=rule.severity,
+        escalate=_escalate(rule),
+    )
 
 
 def _escalate(rule: Rule) -> str:

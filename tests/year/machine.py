@@ -13,7 +13,7 @@ from tests.year.broker import Broker
 from tests.year.faults import Crash, Freeze, Stop
 from tests.year.loop import OWNER
 from tests.year.network import Session
-from tests.year.peers import evpl, vyvx
+from tests.year.peers import evpl, iod, vyvx
 from tests.year.storage import Storage
 from tests.year.world import World
 from watcher import model
@@ -37,6 +37,7 @@ class Installation:
         self.broker = Broker(world)
         self.servers = {
             vyvx.HOST: vyvx.Vyvx(world).serve,
+            iod.HOST: iod.InternetOnDemand(world).serve,
             evpl.HOST: evpl.Evpl(world).serve,
             slack.HOST: slack.Slack(world).serve,
         }

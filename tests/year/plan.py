@@ -34,10 +34,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """One reservation of Vyvx that is watched."""
+    """One reservation of Vyvx, or one connection of Internet On-Demand, that is watched."""
 
     id: str
     name: str
+    vendor: Literal["vyvx", "iod"] = "vyvx"
+
+    @property
+    def subject(self) -> str:
+        """What Watcher calls it."""
+        return f"{self.vendor}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +162,10 @@ class Plan:
     settle: timedelta = timedelta()  # how old a line's sample must be
     history: timedelta = timedelta(minutes=15)  # how often the vendor's alarm records are read
     idle: timedelta = timedelta(seconds=1)  # how often a loop looks for work that woke nobody
+
+    def circuits_of(self, vendor: str) -> tuple[Circuit, ...]:
+        """Return the circuits of a vendor."""
+        return tuple(circuit for circuit in self.circuits if circuit.vendor == vendor)
 
     @property
     def statuses(self) -> Iterator[Status]:

@@ -20,6 +20,7 @@ class People:
     def __init__(self, world: World, broker: Broker) -> None:
         self._world = world
         self._broker = broker
+        self._subjects = {circuit.id: circuit.subject for circuit in world.plan.circuits}
         loop = asyncio.get_running_loop()
         for number, fact in enumerate(world.plan.facts):
             seconds = (fact.at - world.plan.begin).total_seconds()
@@ -47,7 +48,7 @@ class People:
         request = {
             "by": "noc",
             "id": identity,
-            "matchers": [f"subject=vyvx/{silence.circuit}"],
+            "matchers": [f"subject={self._subjects[silence.circuit]}"],
             "from": silence.begin.isoformat(),
             "until": silence.until.isoformat(),
             "confirmed": True,
@@ -69,6 +70,6 @@ class People:
         about = [
             (incident["opened_at"], incident["id"])
             for incident in incidents
-            if any(alert["subject"] == f"vyvx/{circuit}" for alert in incident["alerts"])
+            if any(alert["subject"] == self._subjects[circuit] for alert in incident["alerts"])
         ]
         return max(about, default=None)

@@ -18,7 +18,7 @@ class Vyvx:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._names = {circuit.id: circuit.name for circuit in world.plan.circuits}
+        self._names = {circuit.id: circuit.name for circuit in world.plan.circuits_of("vyvx")}
 
     async def serve(self, request: Request) -> Answer:
         """Answer one request; it and the answer take a while to arrive."""
@@ -37,6 +37,7 @@ class Vyvx:
             return refused
         true_at = refusals.known_at(fault, self._world.now())
         states = self._world.states(true_at)
+        states = {identity: states[identity] for identity in self._names}
         services: dict[str, object]
         if identity == "_active":
             listed = list(states.items())[:: refusals.step(fault)]
