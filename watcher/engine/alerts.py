@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from msgspec.structs import replace
 
@@ -24,23 +23,25 @@ from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
 VANISHED_FOR = timedelta(hours=24)
+_INACTIVE, _PENDING, _FIRING = AlertState.INACTIVE, AlertState.PENDING, AlertState.FIRING
+_HOLD, _CLEAR = TimerKind.HOLD, TimerKind.CLEAR
 
 
-class Move(Enum):
+class Move:
     """What becomes of an alert."""
 
-    REST = auto()  # stay inactive
-    BEGIN = auto()  # become pending; with no `for`, fire
-    HOLD = auto()  # stay pending until `for` is over, then fire
-    WAIT = auto()  # stay pending; what says less than a failed poll must not do more harm
-    BREAK = auto()  # back to inactive: `for` starts again
-    STAY = auto()  # keep firing
-    CLEAR = auto()  # resolve when `keep_firing_for` is over
-    FREEZE = auto()  # keep firing, and resolve no sooner than somebody can tell again
-    RELEASE = auto()  # it was resolved by hand and is now over: it may fire again
+    REST = "rest"  # stay inactive
+    BEGIN = "begin"  # become pending; with no `for`, fire
+    HOLD = "hold"  # stay pending until `for` is over, then fire
+    WAIT = "wait"  # stay pending; what says less than a failed poll must not do more harm
+    BREAK = "break"  # back to inactive: `for` starts again
+    STAY = "stay"  # keep firing
+    CLEAR = "clear"  # resolve when `keep_firing_for` is over
+    FREEZE = "freeze"  # keep firing, and resolve no sooner than somebody can tell again
+    RELEASE = "release"  # it was resolved by hand and is now over: it may fire again
 
 
-MOVES: Mapping[tuple[AlertState, bool | None], Move] = {
+MOVES: Mapping[tuple[AlertState, bool | None], str] = {
     (AlertState.INACTIVE, True): Move.BEGIN,
     (AlertState.INACTIVE, False): Move.REST,
     (AlertState.INACTIVE, None): Move.REST,
@@ -70,7 +71,7 @@ def apply(
     if alert is not None:
         broken = broken or (result.truth is not None and _was_unclear_for_long(ctx, alert, at))
         alert = _note_result(ctx, rule, alert, result)
-    match MOVES[alert.state if alert else AlertState.INACTIVE, result.truth]:
+    match MOVES[alert.state if alert else _INACTIVE, result.truth]:
         case Move.BEGIN:
             _start_pending(ctx, rule, key, result, at)
         case Move.REST:
@@ -92,12 +93,13 @@ def apply(
 def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: datetime) -> None:
     unwell = faults.is_unwell(ctx, rule, key)
     since = faults.unwell_since(ctx, rule, key, at) if unwell else at
+    due = since + rule.hold
     alert = model.Alert(
         rule=rule.name,
         subject=key,
-        state=AlertState.PENDING,
+        state=_PENDING,
         since=since,
-        due=since + rule.hold,
+        due=due,
         value=result.value,
         entered_from=result.was,
         unwell=unwell,
@@ -105,7 +107,7 @@ def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: da
     )
     ctx.put_alert(alert)
     details.request_for_alert(ctx, key)
-    if since + rule.hold > at:
+    if due > at:
         schedule_timer(ctx, alert)
     else:
         fire_if_due(ctx, alert, at=at)
@@ -135,9 +137,9 @@ def _note_result(ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth
     noted = alert
     if result.measured is not None:
         noted = replace(noted, measured=result.measured)
-    if result.truth is not None:
+    if result.truth is not None and noted.unclear_since is not None:
         noted = replace(noted, unclear_since=None)
-    if noted != alert:
+    if noted is not alert and noted != alert:
         ctx.put_alert(noted)
     if noted.unclear_since != alert.unclear_since:
         sight.regain_sight(ctx, rule, noted)
@@ -146,14 +148,17 @@ def _note_result(ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth
 
 def _unless_skipped(ctx: StepContext, rule: Rule, key: str, result: Truth) -> Truth:
     """Return a result, or that nobody judges while maintenance skips the rule."""
-    skipped = not result.closed and suppression.is_skipped(ctx, rule, key)
-    return result._replace(truth=None) if skipped else result
+    if not ctx.state.ruleset.maintenance or result.closed:
+        return result
+    return replace(result, truth=None) if suppression.is_skipped(ctx, rule, key) else result
 
 
 def _was_unclear_for_long(ctx: StepContext, alert: model.Alert, at: datetime) -> bool:
     """Return whether nobody could tell for so long that it counts as blindness does."""
+    if alert.unclear_since is None:
+        return False
     blind_after = ctx.state.ruleset.sources[model.source_of(alert.subject)].blind_after
-    return alert.unclear_since is not None and at - alert.unclear_since > blind_after
+    return at - alert.unclear_since > blind_after
 
 
 def _take_back(ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth) -> None:
@@ -253,11 +258,12 @@ def settle(ctx: StepContext, key: str, *, at: datetime | None = None) -> None:
     Call it once all rules of the subject were evaluated: what one alert leaves, another may hold.
     `at` is the time of the sample that was evaluated; without one no threshold's alert ends.
     """
-    vanished = key in ctx.state.subjects and ctx.state.subjects[key].missed >= 2
-    for alert in ctx.state.alerts_on(key, AlertState.FIRING):
+    for alert in ctx.state.alerts_on(key, _FIRING):
         rule = ctx.state.rules.get(alert.rule)
         if rule is None or alert.due is None:
             continue
+        subject = ctx.state.subjects.get(key)
+        vanished = subject is not None and subject.missed >= 2
         closed = not hours.apply_at(rule.hours, ctx.now)
         if not closed and suppression.is_skipped(ctx, rule, key):
             continue
@@ -293,6 +299,15 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
         ctx.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
         incidents.fire(ctx, rule, alert)
         _take_over(ctx, rule, alert.subject)
+
+
+def may_be_due(ctx: StepContext, rule: str, key: str) -> bool:
+    """Return whether the answer of a poll may make a pending alert fire; most are not due yet."""
+    due = ctx.state.alerts[key][rule].due
+    if due is None or due <= ctx.now:
+        return True
+    in_force = ctx.state.rules.get(rule)
+    return in_force is not None and isinstance(in_force.condition, Threshold)
 
 
 def _take_over(ctx: StepContext, rule: Rule, key: str) -> None:
@@ -335,9 +350,9 @@ def schedule_timer(ctx: StepContext, alert: model.Alert) -> None:
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(ctx, alert):
         return
-    if alert.state is AlertState.PENDING and alert.due <= ctx.now:
+    if alert.state is _PENDING and alert.due <= ctx.now:
         return  # nothing but an observation is missing, and the next one comes by itself
-    kind = TimerKind.HOLD if alert.state is AlertState.PENDING else TimerKind.CLEAR
+    kind = _HOLD if alert.state is _PENDING else _CLEAR
     ctx.schedule(Timer(kind, alert.subject, alert.rule), alert.due)
 
 

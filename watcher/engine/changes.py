@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 
@@ -12,6 +12,8 @@ from watcher.dataclass import dataclass
 from watcher.engine.indexes import Firing
 
 Note = tuple[str, bool]  # the text, and whether people must notice it
+_Fields = Mapping[str, model.Scalar]
+_MOST_KEPT = 1_024
 _QUOTED = 3  # of the notes that become one entry
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0
 
@@ -147,6 +149,51 @@ class Agenda:
     ) -> None:
         """Remember what the firing alerts of an inhibiting rule are equal in."""
         self.inhibitors[rule, equal] = values
+
+
+class Previous:
+    """What fields were before they changed: one mapping for all that change in the same way."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int, int], tuple[_Fields, tuple[_Fields, ...]]] = {}
+
+    def before(self, old: model.Subject, fields: _Fields) -> _Fields:
+        """Return what each field was, as last known, before `fields`.
+
+        Equal mappings are the same objects, as a rule; what is kept here keeps them alive.
+        """
+        identity = (id(old.previous), id(old.fields), id(fields))
+        kept = self._kept.get(identity)
+        if kept is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            changed = {
+                name: value
+                for name, value in old.fields.items()
+                if value is not None and value != model.UNKNOWN and fields.get(name) != value
+            }
+            kept = {**old.previous, **changed}, (old.previous, old.fields, fields)
+            self._kept[identity] = kept
+        return kept[0]
+
+
+def differ_in_more_than_fields(before: model.Subject, subject: model.Subject) -> bool:
+    """Return whether two views of a subject may differ in what other things are found by."""
+    return (
+        before.labels is not subject.labels
+        or before.bookings is not subject.bookings
+        or before.missed != subject.missed
+    )
+
+
+def next_runs(
+    incident: model.Incident, service_ids: Iterable[str]
+) -> Iterator[model.DiagnosisNeeded]:
+    """Yield the next run of Service Diagnostics for each of these services."""
+    for service_id in service_ids:
+        number = sum(run.service_id == service_id for run in incident.diagnostics)
+        run = short_id("r", incident.id, service_id, str(number))
+        yield model.DiagnosisNeeded(run=run, incident=incident.id, service_id=service_id)
 
 
 def short_id(prefix: str, *content: str) -> str:

@@ -7,7 +7,9 @@ not false already: the last one may cost a call to the vendor.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import details
@@ -22,8 +24,10 @@ from watcher.engine.rules.rule import (
     Transition,
 )
 
+_UNKNOWN = model.Phase.UNKNOWN
 
-class Truth(NamedTuple):
+
+class Truth(Struct, frozen=True, gc=False):
     """A condition's truth, the value that it is about, and what the value was before.
 
     `ended` says that it is false because of the reservation's phase alone, `closed` because of the
@@ -77,19 +81,19 @@ def narrow(
     A `where` that fails, or cannot tell, holds nothing back; `at` is what it reads as `now`. A
     phase holds back only by a schedule that was just read again; until then the result is None.
     """
-    if result.truth is not False and not hours.apply_at(rule.hours, ctx.now):
-        result = result._replace(truth=False, closed=True)
     if result.truth is False:
         return result
+    if not hours.apply_at(rule.hours, ctx.now):
+        return replace(result, truth=False, closed=True)
     if rule.where is not None:
         past = at if rule.now is not None else None
         view = ctx.state.subject_view(key, past) if past else ctx.subject_view(key)
         if evaluate_predicate(ctx, rule, rule.where, key, view.context, failed=True) is False:
-            return result._replace(truth=False)
+            return replace(result, truth=False)
     outside = is_outside(ctx, rule, key)
     if outside is None:
-        return result._replace(truth=None)
-    return result._replace(truth=False, ended=True) if outside else result
+        return replace(result, truth=None)
+    return replace(result, truth=False, ended=True) if outside else result
 
 
 def is_outside(ctx: StepContext, rule: Rule, key: str) -> bool | None:
@@ -97,7 +101,7 @@ def is_outside(ctx: StepContext, rule: Rule, key: str) -> bool | None:
     subject = ctx.state.subjects.get(key)
     if subject is None:
         return False
-    phase = ctx.subject_view(key).phase if subject.bookings else model.Phase.UNKNOWN
+    phase = ctx.subject_view(key).phase if subject.bookings else _UNKNOWN
     if phase in rule.during:
         return False
     return True if details.are_current(ctx, subject) else None

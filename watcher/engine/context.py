@@ -15,12 +15,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from watcher import model
-from watcher.engine.changes import Agenda, Changes, Note, join_notes, short_id
+from watcher.engine import changes as step_changes
 from watcher.engine.rules.rule import ExpressionError, Rule, Ruleset
 from watcher.engine.rules.subject_view import MOST_KEPT, SubjectView
 from watcher.engine.state import REOPEN_WITHIN, State, is_over
 from watcher.engine.timers import Timer, TimerKind
 
+_PENDING = model.AlertState.PENDING
+_OF_PENDING = (TimerKind.HOLD,)
 _OF_ALERTS = (TimerKind.HOLD, TimerKind.CLEAR, TimerKind.QUIET)
 
 
@@ -31,9 +33,10 @@ class StepContext:
         self.state = state
         self.now = now
         self._views: dict[str, SubjectView] = {}
-        self.changes = Changes()
-        self.agenda = Agenda()
-        self._notes: dict[str, dict[model.EntryKind, list[Note]]] = {}
+        self.changes = step_changes.Changes()
+        self.agenda = step_changes.Agenda()
+        self._notes: dict[str, dict[model.EntryKind, list[step_changes.Note]]] = {}
+        self.previous = step_changes.Previous()
 
     def effects(self) -> tuple[model.Effect, ...]:
         """Return what has changed and what is requested, always in the same order."""
@@ -99,8 +102,9 @@ class StepContext:
         """Change or add a subject."""
         state, key = self.state, subject.key
         before = state.subjects.get(key)
-        self.agenda.note_subject(before, subject)
-        state.subject_index.follow(before, subject)
+        if before is None or step_changes.differ_in_more_than_fields(before, subject):
+            self.agenda.note_subject(before, subject)
+            state.subject_index.follow(before, subject)
         state.subjects[key] = self.changes.subjects[key] = subject
         self._views.pop(key, None)
         self.changes.forgotten.pop(key, None)
@@ -114,7 +118,7 @@ class StepContext:
             state.alert_index.remove_firing(alert)
             state.alert_index.pending.get(subject.source, {}).pop((rule, key), None)
             self.changes.alerts.pop((rule, key), None)
-            self._cancel_alert_timers(key, rule)
+            self._cancel_alert_timers(alert)
         for kind in (TimerKind.DETAILS, TimerKind.PHASE):
             self.cancel(Timer(kind, key))
         index.rechecks.get(subject.source, {}).pop(key, None)
@@ -155,7 +159,9 @@ class StepContext:
     def put_alert(self, alert: model.Alert) -> None:
         """Change or add an alert."""
         state = self.state
-        of_subject = state.alerts.setdefault(alert.subject, {})
+        of_subject = state.alerts.get(alert.subject)
+        if of_subject is None:
+            of_subject = state.alerts[alert.subject] = {}
         before = of_subject.get(alert.rule)
         was = None if before is None else before.incident
         if was != alert.incident:
@@ -164,7 +170,7 @@ class StepContext:
             state.alert_index.add_firing(alert)
             if alert.rule in state.inhibiting:
                 self.agenda.recheck_suppression()
-        of_subject[alert.rule] = self.changes.alerts[alert.key] = alert
+        of_subject[alert.rule] = self.changes.alerts[alert.rule, alert.subject] = alert
         state.alert_index.note_pending(alert)
 
     def remove_alert(self, alert: model.Alert) -> None:
@@ -176,11 +182,11 @@ class StepContext:
         del of_subject[alert.rule]
         if not of_subject:
             del self.state.alerts[alert.subject]
-        self._cancel_alert_timers(alert.subject, alert.rule)
+        self._cancel_alert_timers(alert)
 
-    def _cancel_alert_timers(self, key: str, rule: str) -> None:
-        for kind in _OF_ALERTS:
-            self.cancel(Timer(kind, key, rule))
+    def _cancel_alert_timers(self, alert: model.Alert) -> None:
+        for kind in _OF_PENDING if alert.state is _PENDING else _OF_ALERTS:
+            self.state.timers.cancel(Timer(kind, alert.subject, alert.rule))
 
     def add_expression_error(self, rule: Rule, key: str, error: ExpressionError) -> None:
         """Report an expression that failed, once until it works again."""
@@ -370,7 +376,7 @@ class StepContext:
     def flush_notes(self, identity: str) -> None:
         """Write the entries of what was noted."""
         for kind, notes in self._notes.pop(identity, {}).items():
-            text, notify = join_notes(kind, notes)
+            text, notify = step_changes.join_notes(kind, notes)
             self.add_entry(identity, kind, text, notify=notify)
 
     # Requests
@@ -386,15 +392,8 @@ class StepContext:
     def request_diagnosis(self, identity: str, service_ids: tuple[str, ...]) -> None:
         """Ask for the next run of Service Diagnostics for each of these services."""
         incident = self.state.incidents[identity]
-        for service_id in service_ids:
-            number = sum(run.service_id == service_id for run in incident.diagnostics)
-            self.request(
-                model.DiagnosisNeeded(
-                    run=short_id("r", identity, service_id, str(number)),
-                    incident=identity,
-                    service_id=service_id,
-                )
-            )
+        for run in step_changes.next_runs(incident, service_ids):
+            self.request(run)
         examined = tuple(dict.fromkeys((*incident.examined, *service_ids)))
         if examined != incident.examined:
             self.put_incident(incident, examined=examined)

@@ -16,6 +16,8 @@ from watcher import model
 from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import InventoryEntry
 
+_PENDING = model.AlertState.PENDING
+
 Firing = tuple[datetime, str, str]  # since when, subject, rule
 
 
@@ -203,11 +205,13 @@ class AlertIndex:
 
     def note_pending(self, alert: model.Alert) -> None:
         """List an alert under its source while it is pending."""
-        source = model.source_of(alert.subject)
-        if alert.state is model.AlertState.PENDING:
-            self.pending.setdefault(source, {})[alert.key] = None
-        elif source in self.pending:
-            self.pending[source].pop(alert.key, None)
+        pending = self.pending.get(source := model.source_of(alert.subject))
+        if alert.state is _PENDING:
+            if pending is None:
+                pending = self.pending[source] = {}
+            pending[alert.rule, alert.subject] = None
+        elif pending:
+            pending.pop((alert.rule, alert.subject), None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

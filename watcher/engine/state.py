@@ -111,14 +111,17 @@ class State:
 
     def alerts_on(self, key: str, state: model.AlertState | None = None) -> list[model.Alert]:
         """Return a subject's alerts, or those in one state, in a fixed order."""
-        alerts = self.alerts.get(key, {})
+        alerts = self.alerts.get(key)
+        if not alerts:
+            return []
         return [
             alerts[rule] for rule in sorted(alerts) if state is None or alerts[rule].state is state
         ]
 
     def alert(self, key: str, rule: str) -> model.Alert | None:
         """Return the alert of a rule on a subject, if there is anything to remember of it."""
-        return self.alerts.get(key, {}).get(rule)
+        alerts = self.alerts.get(key)
+        return None if alerts is None else alerts.get(rule)
 
     def siblings(
         self, rule: Rule, key: str, state: model.AlertState | None = None
@@ -126,11 +129,12 @@ class State:
         """Return the other alerts of a rule's fault on a subject, in a fixed order."""
         if not rule.fault:
             return []
-        about = {name for name, other in self.rules.items() if other.fault == rule.fault}
         return [
             alert
             for alert in self.alerts_on(key, state)
-            if alert.rule in about and alert.rule != rule.name
+            if alert.rule != rule.name
+            and alert.rule in self.rules
+            and self.rules[alert.rule].fault == rule.fault
         ]
 
     def held_though_closed(self, rule: Rule, key: str) -> list[str]:

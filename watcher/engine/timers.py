@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class TimerKind(StrEnum):
@@ -25,7 +26,7 @@ class TimerKind(StrEnum):
     VISIBILITY = "sight"  # a failing source becomes blind, or a blind rule is due
 
 
-class Timer(NamedTuple):
+class Timer(Struct, frozen=True, order=True, gc=False):
     """The name of a timer: scheduling it again moves it. `rule` is empty where it serves all."""
 
     kind: TimerKind

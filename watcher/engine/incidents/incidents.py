@@ -176,7 +176,7 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
     unwell: bool,
 ) -> None:
     """Add an alert; it undoes an acknowledgement only when it is worse than all before."""
-    kind, text, notify = faces.news(ctx, rule, existing, member, text, unwell=unwell)
+    cleared = ""
     changes: dict[str, Any] = {
         "receivers": tuple(dict.fromkeys((*existing.receivers, *rule.notify))),
         "began_at": min(existing.begin, member.since),
@@ -193,13 +193,14 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
                 "reminded_at": ctx.now,
                 "reminders": 0,
             }
-            text += f" ({rule.severity}: acknowledgement by {existing.acknowledged_by} cleared)"
+            cleared = f" ({rule.severity}: acknowledgement by {existing.acknowledged_by} cleared)"
     if existing.accepts_until is not None:
         changes |= storms.changes_on_join(ctx, existing, rule)
     if any(getattr(existing, name) != new for name, new in changes.items()):
         ctx.put_incident(existing, **changes)
-    if existing.id not in ctx.agenda.storms:
-        ctx.add_note(existing.id, kind, text, notify=notify)
+    if existing.id not in ctx.agenda.storms:  # it says itself how many there are
+        kind, text, notify = faces.news(ctx, rule, existing, member, text, unwell=unwell)
+        ctx.add_note(existing.id, kind, text + cleared, notify=notify)
     if rule.diagnose:
         request_diagnosis(ctx, rule, view, existing.id)
 

@@ -225,9 +225,9 @@ def _is_loss(rule: Rule) -> bool:
 
 def is_skipped(ctx: StepContext, rule: Rule, key: str) -> bool:
     """Return whether a rule is not judged on a subject now, because of maintenance."""
-    return any(
-        window.action is WindowAction.SKIP and _holds(ctx, window, rule, key)
-        for window in ctx.state.ruleset.maintenance
+    windows = ctx.state.ruleset.maintenance
+    return bool(windows) and any(
+        window.action is WindowAction.SKIP and _holds(ctx, window, rule, key) for window in windows
     )
 
 

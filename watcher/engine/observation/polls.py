@@ -89,7 +89,9 @@ def evaluate_changed(
     """Evaluate the conditions that a subject's fields and labels can change."""
     key, fields = subject.key, subject.fields
     existing = ctx.state.alerts.get(key)
-    transitions = plan.transitions if existing else _entering(plan, subject)
+    transitions = _entering(plan, subject)
+    if existing:
+        transitions = plan.with_alerts(transitions, existing)
     for rule, condition in transitions:
         if fields.get(condition.field) in condition.to or (existing and rule.name in existing):
             result = conditions.evaluate_transition(ctx, rule, condition, subject)
@@ -106,7 +108,8 @@ def evaluate_changed(
             if truth or (existing and rule.name in existing):
                 result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
                 alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
-    alerts.settle(ctx, key)
+    if key in ctx.state.alerts:
+        alerts.settle(ctx, key)
 
 
 def phase_edge(ctx: StepContext, key: str) -> None:
@@ -132,16 +135,20 @@ def phase_edge(ctx: StepContext, key: str) -> None:
 
 def _entering(plan: RuleIndex, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
     """Return the rules that look for a value which the subject has."""
-    rules: list[tuple[Rule, Transition]] = []
-    for field, by_value in plan.entering.items():
-        rules += by_value.get(subject.fields.get(field), ())
-    return rules
+    fields, by_field = subject.fields, plan.entering
+    if len(by_field) == 1:  # nearly always
+        ((field, by_value),) = by_field.items()
+        return by_value.get(fields.get(field), ())
+    return [
+        rule for field, by_value in by_field.items() for rule in by_value.get(fields.get(field), ())
+    ]
 
 
 def _fire_due(ctx: StepContext, source: str, unread: set[str]) -> None:
     """Fire the alerts whose `for` is over and whose subject this poll has shown unchanged."""
-    pending = ctx.state.alert_index.pending.get(source)
-    for rule, key in sorted(pending or ()):
+    pending = ctx.state.alert_index.pending.get(source, ())
+    due = [(rule, key) for rule, key in pending if alerts.may_be_due(ctx, rule, key)]
+    for rule, key in sorted(due):
         if key not in unread:
             alerts.fire_if_due(ctx, ctx.state.alerts[key][rule])
 

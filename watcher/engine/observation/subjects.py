@@ -31,37 +31,22 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
             details.request(ctx, seen.key)
         return True
     labels = old.labels
-    if any(labels.get(name) != value for name, value in seen.labels.items()):
+    if seen.labels and any(labels.get(name) != value for name, value in seen.labels.items()):
         labels = {**labels, **seen.labels}
     if old.fields == seen.fields:
         if labels is old.labels:
             return False
         ctx.put_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
         return True
-    last_known = {
-        name: value
-        for name, value in old.fields.items()
-        if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
-    }
     ctx.put_subject(
-        model.Subject(
-            key=old.key,
-            source=old.source,
+        replace(
+            old,
             fields=seen.fields,
-            previous={**old.previous, **last_known},
+            previous=ctx.previous.before(old, seen.fields),
             labels=labels,
-            bookings=old.bookings,
-            notes=old.notes,
-            asked_at=old.asked_at,
-            detailed_at=old.detailed_at,
-            answered_at=old.answered_at,
             since=ctx.now,
             vendor_time=seen.vendor_time,
-            missed=old.missed,
-            judged_until=old.judged_until,
             listed_at=old.listed_at or old.since,
-            told=old.told,
-            silent_since=old.silent_since,
         )
     )
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from msgspec import Struct
@@ -37,6 +37,15 @@ class RuleIndex(Struct, frozen=True, kw_only=True):
     blinds: tuple[tuple[Rule, Blind], ...] = ()
     no_datas: tuple[tuple[Rule, NoData], ...] = ()
     keep: timedelta  # how long samples are needed
+    places: Mapping[str, int]  # of the transitions, by the rule's name
+
+    def with_alerts(
+        self, entering: Iterable[tuple[Rule, Transition]], alerts: Iterable[str]
+    ) -> list[tuple[Rule, Transition]]:
+        """Return rules, and those on a transition that have alerts, in the order of the files."""
+        places = {self.places[name] for name in alerts if name in self.places}
+        places.update(self.places[rule.name] for rule, _ in entering)
+        return [self.transitions[place] for place in sorted(places)]
 
 
 def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
@@ -64,6 +73,7 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
         )
         indexes[name] = RuleIndex(
             transitions=transitions,
+            places={rule.name: place for place, (rule, _) in enumerate(transitions)},
             recorded=recorded,
             paging=frozenset(phase for rule, _ in recorded for phase in rule.during),
             entering=_by_value(transitions),

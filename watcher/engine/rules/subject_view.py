@@ -5,7 +5,7 @@ The names that rules and titles may use are given here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -60,13 +60,13 @@ class SubjectView:
         self.key = key
         self.source, _, self.id = key.partition("/")
         self.fields = fields
-        self._previous = previous
+        self.previous = previous
         self._vendor_labels = labels
-        self._metrics = metrics
+        self.metrics = metrics
         self._inventory_entries = inventory_entries  # a cache that the state keeps
         self._bookings = bookings
-        self._now = now
-        self._vanished = vanished
+        self.now = now
+        self.vanished = vanished
         self._changing = changing  # the bandwidths that a remedy moves it between
 
     @classmethod
@@ -116,9 +116,9 @@ class SubjectView:
     @_once
     def phase(self) -> model.Phase:
         """Return where a reservation stands in its window; unknown for what has none."""
-        if not self._bookings or self._now is None:
+        if not self._bookings or self.now is None:
             return model.Phase.UNKNOWN
-        return reservation.phase(self._bookings, self._now, self.traits.pre_roll)
+        return reservation.phase(self._bookings, self.now, self.traits.pre_roll)
 
     @property
     def expected_mbps(self) -> float | None:
@@ -130,7 +130,7 @@ class SubjectView:
 
     @property
     def _starts(self) -> datetime | None:
-        return None if self._now is None else reservation.next_start(self._bookings, self._now)
+        return None if self.now is None else reservation.next_start(self._bookings, self.now)
 
     @property
     def traits(self) -> SourceTraits:
@@ -157,20 +157,7 @@ class SubjectView:
     @_once
     def context(self) -> Context:
         """Return what the predicates of all rules read; built once."""
-        return self._ruleset.context(
-            {
-                **self._metrics,
-                **self.fields,
-                "previous": self._previous,
-                "labels": self.labels,
-                "subject": self.key,
-                "phase": self.phase.value,
-                "vanished": self._vanished,
-                "fault_domain": str(self.fault_domain),
-                "expected_mbps": self.expected_mbps,
-                "now": self._now,
-            }
-        )
+        return self._ruleset.context(Names(self))
 
     def words(
         self,
@@ -184,10 +171,10 @@ class SubjectView:
     ) -> dict[str, object]:
         """Return the names that a rule's title and summary may use."""
         return {
-            **self._metrics,
+            **self.metrics,
             **self.fields,
             "fields": self.fields,
-            "previous": self._previous,
+            "previous": self.previous,
             "labels": self.labels,
             "name": self.name,
             "id": self.id or self.source,
@@ -199,7 +186,7 @@ class SubjectView:
             "fault_domain": str(self.fault_domain),
             "side": model.format_side(self.fault_domain),
             "expected_mbps": self.expected_mbps,
-            "starts": "" if self._starts is None else model.format_time(self._starts, self._now),
+            "starts": "" if self._starts is None else model.format_time(self._starts, self.now),
             "value": value,
             "unit": self.unit_of(rule),
             "direction": model.format_direction(direction),
@@ -208,3 +195,47 @@ class SubjectView:
             "was": was or "",
             "since": model.format_time(since),
         }
+
+
+class Names(Mapping[str, object]):
+    """The names that expressions may read, each worked out when it is read."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: SubjectView) -> None:
+        self._view = view
+
+    def get(self, name: str, default: object = None) -> object:
+        """Return what a name stands for; `default` for a field that the vendor has left out."""
+        work_out = _WORKED_OUT.get(name)
+        if work_out is not None:
+            return work_out(self._view)
+        fields = self._view.fields
+        return fields[name] if name in fields else self._view.metrics.get(name, default)
+
+    def __getitem__(self, name: str) -> object:
+        """Return what a name stands for."""
+        value = self.get(name, _WORKED_OUT)
+        if value is _WORKED_OUT:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names that stand for something."""
+        return iter({**self._view.metrics, **self._view.fields, **_WORKED_OUT})
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(1 for _ in self)
+
+
+_WORKED_OUT: Mapping[str, Callable[[SubjectView], object]] = {
+    "previous": lambda view: view.previous,
+    "labels": lambda view: view.labels,
+    "subject": lambda view: view.key,
+    "phase": lambda view: str(view.phase),
+    "vanished": lambda view: view.vanished,
+    "fault_domain": lambda view: str(view.fault_domain),
+    "expected_mbps": lambda view: view.expected_mbps,
+    "now": lambda view: view.now,
+}

@@ -48,6 +48,9 @@ def due(ctx: StepContext, key: str) -> None:
 
 def refresh(ctx: StepContext) -> None:
     """Say what this step has changed of planned works, or brought nearer."""
+    if not ctx.state.works:
+        ctx.follow_circuits()
+        return
     before = dict(ctx.agenda.works)
     concerned = set(ctx.state.works) if _concerns_all(ctx) else _concerned(ctx, before)
     if not concerned:
