@@ -6,13 +6,12 @@ can use it and tests get the same delays each time. Delays are in seconds.
 
 from __future__ import annotations
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
 
 _MOST_DOUBLINGS = 20  # keeps the power a small number however long an outage lasts
 
 
-@dataclass(frozen=True, slots=True)
-class Jitter:
+class Jitter(Struct, frozen=True):
     """Scales a delay by a random factor between `least` and `most`, so that clients spread out."""
 
     least: float = 1.0
@@ -23,8 +22,7 @@ class Jitter:
         return delay * (self.least + (self.most - self.least) * chance)
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Doubles from `first` with each failure in a row, up to `longest`; jitter comes last."""
 
     first: float

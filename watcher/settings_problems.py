@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from watcher import credentials
 from watcher.config_types import lenient
 from watcher.config_words import describe, keys_at, models_in, no_such_word, suggest
-from watcher.dataclass import dataclass
 
 Build = Callable[[Mapping[str, Any]], object]
 
@@ -29,8 +29,7 @@ _MISSING_SECTION = re.compile(r"there is no \[(\w+)\.(.+)\]$")
 _TOP_LEVEL = ("instance", "rules", "inventory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """A configuration file as it was read."""
 
     path: Path

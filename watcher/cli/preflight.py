@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import aiohttp
+from msgspec import Struct
 from yarl import URL
 
 from watcher import engine, model, ports
@@ -19,7 +20,6 @@ from watcher.cli.setup import slack_check
 from watcher.cli.setup.reachability import reach
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.oncall import examine
 from watcher.oncall.rota import Rota
@@ -44,8 +44,7 @@ MONTH = timedelta(days=31)
 Outcome = tuple[str, tuple[str, ...]]  # a sentence, and remarks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """Whether one connection works, in words; `remarks` are what a person should look into."""
 
     name: str

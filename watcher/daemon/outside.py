@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
+from msgspec import Struct, field
 
 from watcher.clock import Clock, SystemClock
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.store import store
 
@@ -28,8 +27,7 @@ class OpenStore(Protocol):
         """Return a context within which it is open. Entering it raises what store.open raises."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class Outside(Struct, frozen=True, kw_only=True):
     """The real things, where nothing else is given. Make one for each run: its clock starts."""
 
     clock: SystemClock = field(default_factory=SystemClock)

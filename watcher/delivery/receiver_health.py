@@ -6,12 +6,12 @@ Pure. It holds what this daemon has seen; the receipts hold what is true for all
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from watcher import model
 from watcher.backoff import Backoff, Jitter
-from watcher.dataclass import dataclass
 
 # Short, in seconds, so that people are notified soon after Slack or the broker is back.
 _BACKOFF = Backoff(first=1.0, longest=15.0, jitter=Jitter(least=0.5, most=1.0))
@@ -25,8 +25,7 @@ News = tuple[str, str]
 _FOR_LONG = "failing for long"  # whatever the error: what may pass by itself is reported once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fallback:
+class Fallback(Struct, frozen=True, kw_only=True):
     """Which receiver to notify instead once a receiver has been failing for long, if there is one.
 
     The others are notified of the failure then in any case.
@@ -36,16 +35,14 @@ class Fallback:
     after: timedelta = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class FailedDelivery:
+class FailedDelivery(Struct, frozen=True):
     """A delivery that failed: since when it has been pending, and when it is tried again."""
 
     since: datetime
     again_at: datetime
 
 
-@dataclass(slots=True, kw_only=True)
-class ReceiverHealth:
+class ReceiverHealth(Struct, kw_only=True):
     """The health of one receiver; `jitter` returns a random number from 0 to 1."""
 
     jitter: Callable[[], float]

@@ -41,16 +41,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 import structlog
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
-from watcher.dataclass import dataclass
 from watcher.delivery import notifications
 from watcher.delivery.receiver_health import FailedDelivery, Fallback, ReceiverHealth
 from watcher.delivery.unexpected import UnexpectedErrors
@@ -66,8 +65,7 @@ GRACE_SECONDS = 10.0  # when stopping, for the act in hand and its receipt
 Count = Callable[[str, model.FailureReason | None], None]  # a receiver, and why it failed
 
 
-@dataclass(slots=True, kw_only=True)
-class _Worker:
+class _Worker(Struct, kw_only=True):
     """One receiver, its health, and what wakes its worker."""
 
     receiver: ports.Receiver

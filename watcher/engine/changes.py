@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime
 
+from msgspec import Struct, field
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.indexes import Firing
 
 Note = tuple[str, bool]  # the text, and whether people must notice it
@@ -18,8 +18,7 @@ _QUOTED = 3  # of the notes that become one entry
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0
 
 
-@dataclass(slots=True, eq=False)
-class Changes:
+class Changes(Struct, eq=False):
     """The changes of a step, to become its effects: each noun once, in its final form."""
 
     sources: dict[str, model.SourceHealth] = field(default_factory=dict)
@@ -73,8 +72,7 @@ class Changes:
         }
 
 
-@dataclass(slots=True, eq=False)
-class Agenda:
+class Agenda(Struct, eq=False):
     """What the rest of a step has to see to; it ends with the step."""
 
     touched: dict[str, None] = field(default_factory=dict)  # incidents to bring up to date

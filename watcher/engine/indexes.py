@@ -9,11 +9,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 
+from msgspec import Struct, field
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import InventoryEntry
 
 _PENDING = model.AlertState.PENDING
@@ -21,8 +21,7 @@ _PENDING = model.AlertState.PENDING
 Firing = tuple[datetime, str, str]  # since when, subject, rule
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class BackfillState:
+class BackfillState(Struct, kw_only=True, eq=False):
     """How far the reading of one source's own records has come, subject by subject.
 
     It changes itself by its verbs. Nothing of it outlives a restart: what was asked for is asked
@@ -131,8 +130,7 @@ class BackfillState:
         self.leaving = {key: _moved(at, by) for key, at in self.leaving.items()}
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class SourceIndex:
+class SourceIndex(Struct, kw_only=True, eq=False):
     """What is known of sources beside their health."""
 
     awaited: set[str] = field(default_factory=set)  # without a complete poll since the start
@@ -148,8 +146,7 @@ class SourceIndex:
             backfill.move(by)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class SubjectIndex:
+class SubjectIndex(Struct, kw_only=True, eq=False):
     """Subjects that need another look, by source; and what is looked up once."""
 
     missing: dict[str, dict[str, None]] = field(default_factory=dict)  # absent from a poll
@@ -170,8 +167,7 @@ class SubjectIndex:
             self.missing.get(subject.source, {}).pop(key, None)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class AlertIndex:
+class AlertIndex(Struct, kw_only=True, eq=False):
     """Alerts by what they wait for and where they fire."""
 
     pending: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)  # by source
@@ -214,8 +210,7 @@ class AlertIndex:
             pending.pop((alert.rule, alert.subject), None)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class IncidentIndex:
+class IncidentIndex(Struct, kw_only=True, eq=False):
     """Incidents by group, and how many there were lately."""
 
     latest: dict[tuple[str, str], str] = field(default_factory=dict)  # by rule and group

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
 from datetime import datetime
 from itertools import count
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import (
     IllegalCommand,
@@ -121,8 +119,7 @@ class Notification(Struct, frozen=True, gc=False):
     entry: model.Entry
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What came of a run: incidents, their alerts, the notifications about them, and quiet news."""
 
     incidents: dict[str, model.Incident] = field(default_factory=dict)  # in order of opening

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from watcher import model, ports
-from watcher.dataclass import dataclass
 from watcher.engine.indexes import (
     AlertIndex,
     BackfillState,
@@ -39,8 +38,7 @@ class IllegalCommand(Exception):  # noqa: N818 -- it names what the caller did, 
     """A command that cannot be obeyed; the message tells a person why. Nothing has changed."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class State:
+class State(Struct, kw_only=True, eq=False):
     """The whole memory of the engine; `step` changes it in place."""
 
     # The rules in force

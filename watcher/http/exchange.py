@@ -14,11 +14,11 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.http.redaction import Redactor, secrets_in
 
 MEGABYTE = 1_000_000
@@ -35,8 +35,7 @@ class UnsentError(model.TemporaryError):
     """No connection came about, so the other side knows nothing of the request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """What came back. `place` is verb and address without the query, for error messages.
 
     `redact` blots out what was sent as a secret, which the other side may repeat.

@@ -19,9 +19,9 @@ from typing import Any
 import structlog
 from aiohttp import http_exceptions, web
 from aiohttp.typedefs import Handler, Middleware
+from msgspec import Struct
 
 from watcher import text
-from watcher.dataclass import dataclass
 from watcher.logs import LimitedLog, TracebackOnce
 
 _SHUTDOWN_SECONDS = 2.0  # for requests that are still being answered
@@ -31,8 +31,7 @@ _LOOPBACK = {"127.0.0.1", "::1", _LOCAL}
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What all clients together, and one peer alone, may take; times in seconds."""
 
     connections: int = 100

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import field
 from datetime import datetime, timedelta
 
+from msgspec import Struct, field
+
 from watcher import model, ports
-from watcher.dataclass import dataclass
 
 MAX_ATTEMPTS = 2  # of work that a daemon died of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """A job has ended: its result, and the report files that it brought."""
 
     command: model.Command
     report_files: ports.ReportFiles | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continue:
+class Continue(Struct, frozen=True, kw_only=True):
     """A change of bandwidth continues at `due`; `news` is what there is to report of it."""
 
     change: ports.BandwidthChange
@@ -34,8 +32,7 @@ Outcome = Done | Continue
 Run = Callable[[ports.Job], Awaitable[Outcome]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Pool:
+class Pool(Struct, kw_only=True):
     """At most `size` jobs of one kind at once, each for at most `timeout`.
 
     A stop waits for `grace` until a job under way has ended by itself.

@@ -13,20 +13,19 @@ A poll that changed nothing is not in the journal: between two records a source 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from msgspec import Struct, field
+
 from watcher import model, ports
-from watcher.dataclass import dataclass
 
 V = TypeVar("V")
 Fields = Mapping[str, model.Scalar]
 _VANISHED = 2  # complete polls in a row without it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """One reading of the vendor's own record: what it held of a time, and when it was read."""
 
     at: datetime
@@ -35,8 +34,7 @@ class Reading:
     alarms: tuple[model.AlarmRecord, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class CircuitHistory:
+class CircuitHistory(Struct, kw_only=True):
     """What was known of one subject; None in `seen` says that it was not listed."""
 
     key: str
@@ -48,8 +46,7 @@ class CircuitHistory:
     missed: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class History:
+class History(Struct, kw_only=True):
     """Every circuit, and for each source when it could be seen and when polls failed."""
 
     circuits: dict[str, CircuitHistory] = field(default_factory=dict)

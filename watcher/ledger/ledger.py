@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct, field
 
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
 from watcher.ledger import spans
 from watcher.ledger.history import CircuitHistory, History, Reading
@@ -59,8 +58,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookedTime:
+class BookedTime(Struct, frozen=True, kw_only=True):
     """The part of one booking that lies within the period, and how long each condition held."""
 
     id: str
@@ -69,8 +67,7 @@ class BookedTime:
     lengths: Mapping[Condition, timedelta]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitLedger:
+class CircuitLedger(Struct, frozen=True, kw_only=True):
     """One circuit's ledger: `spans` cover the period, `lengths` say how long each condition held.
 
     `corrected_at` is when a reading of the vendor's record last changed it after its end.
@@ -145,8 +142,7 @@ class CircuitLedger:
         return 100 * (1 - self.carrier_down / observed) if observed else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(Struct, frozen=True, kw_only=True):
     """The circuits of a period, in the order of their keys."""
 
     start: datetime

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # of times that have a day before and after in every zone
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
+class Period(Struct, frozen=True, kw_only=True):
     """A month from `start` until `end` (UTC), named as people write it: `2026-11`."""
 
     name: str

@@ -16,9 +16,9 @@ from enum import StrEnum
 from itertools import groupby, zip_longest
 
 import msgspec
+from msgspec import Struct
 
 from watcher import engine
-from watcher.dataclass import dataclass
 from watcher.engine.rules import intervals, reservation
 from watcher.ledger import spans
 from watcher.ledger.history import CircuitHistory, Fields, Reading
@@ -53,8 +53,7 @@ class CircuitState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recorded: bool = False  # by the vendor's own record, not by a poll
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
+class Announced(Struct, frozen=True, kw_only=True):
     """A window of works that was announced for a circuit `at` a time before it began.
 
     Where no outage was announced, only degraded service is.

@@ -9,13 +9,13 @@ its first time (RFC 5545, 3.3.5).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct, field
+
 from watcher import model
-from watcher.dataclass import dataclass
 
 _DAY = timedelta(days=1)
 _WEEK = 7
@@ -24,8 +24,7 @@ _MOST_SHIFTS = 100  # that are looked through for the next person
 _MOST_COMPARED = 500  # shifts of a calendar, from now on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Struct, frozen=True, kw_only=True):
     """Somebody who may be on call, and how Slack knows them; `email` is how calendars do."""
 
     name: str
@@ -47,8 +46,7 @@ class Handover(NamedTuple):
     minute: int  # after midnight
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnCall:
+class OnCall(Struct, frozen=True, kw_only=True):
     """Who has a rota until when, and who has it then; no `person` is a gap.
 
     `until` is None where nothing is going to change. `mention` calls the person in Slack.
@@ -71,8 +69,7 @@ class OnCall:
         return f"{who} until {self.until:%a %d %b %H:%M} UTC, {then}{trouble}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rota:
+class Rota(Struct, frozen=True, kw_only=True):
     """People who take turns: at each of the `handovers`, from `start` on; or a `calendar`.
 
     `overrides` are shifts that win. a calendar may name others than `people`.
@@ -85,7 +82,11 @@ class Rota:
     start: date = _MONDAY
     overrides: tuple[model.Shift, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
-    calendar: str = field(default="", repr=False)  # a file, or an address, which may be secret
+    calendar: str = ""  # a file, or an address, which may be secret
+
+    def __repr__(self) -> str:
+        """Return its name alone: a log must not show the address of its calendar."""
+        return f"Rota(name={self.name!r})"
 
     def who(self, now: datetime, shifts: Sequence[model.Shift] = ()) -> OnCall:
         """Return who has it at a time; `shifts` are those of its calendar, by their begin."""

@@ -7,8 +7,9 @@ a daemon: Slack's mentions, the board, the command line.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.oncall.rota import OnCall, Rota

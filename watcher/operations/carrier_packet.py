@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.model import format_date_time
 from watcher.operations import explain
 from watcher.operations.links import NOWHERE, Addresses
@@ -45,8 +46,7 @@ def _no_contract(_: str, __: Mapping[str, str]) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PacketOptions:
+class PacketOptions(Struct, frozen=True, kw_only=True):
     """Which of our own labels a carrier may read, and the zone of its clocks; empty: UTC alone.
 
     `contract` looks the number of a contract up, by a subject's key and labels.

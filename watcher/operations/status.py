@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from watcher import model, ports
-from watcher.dataclass import dataclass
 from watcher.metrics import Metrics
 from watcher.oncall.rota import OnCall
 from watcher.operations.silences import describe_end
@@ -21,8 +22,7 @@ _NO_BACKLOG = ports.Backlog()
 _NAMED = 3  # people whose silences are counted together
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverState:
+class ReceiverState(Struct, frozen=True, kw_only=True):
     """A receiver's health in this daemon; `owed_since` is the time of the oldest pending entry.
 
     `permanent` means that it fails until a person fixes something. `waits_until` is the end of a
@@ -43,8 +43,7 @@ class ReceiverState:
         return self.failing_since is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
+class Receiver(Struct, frozen=True, kw_only=True):
     """A receiver's health across all daemons: it is `failing` as soon as one of them fails.
 
     The field for pending deliveries counts incidents.
@@ -61,8 +60,7 @@ class Receiver:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """The calls of an account in a calendar month (UTC), and its budget for the month.
 
     Without a budget (0) they are not counted. `trouble` is why this daemon hardly calls the vendor
@@ -76,16 +74,14 @@ class Usage:
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenWindow:
+class OpenWindow(Struct, frozen=True, kw_only=True):
     """A maintenance window that is open now."""
 
     name: str
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedWork:
+class NamedWork(Struct, frozen=True, kw_only=True):
     """Planned works that name subjects of ours: the window that is open, or comes next.
 
     `impact` is the worst that is announced for one of them, `subjects` is how many they are.
@@ -113,8 +109,7 @@ async def no_works() -> tuple[NamedWork, ...]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Struct, frozen=True, kw_only=True):
     """The health of the sources, how many incidents are open, and what is silenced."""
 
     sources: tuple[model.SourceHealth, ...] = ()
@@ -125,8 +120,7 @@ class Overview:
     circuits_asked: int = 0  # of planned works, that match nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
+class Database(Struct, frozen=True, kw_only=True):
     """Where the records are; `caution` is what a person must not do with it under its version."""
 
     name: str
@@ -134,8 +128,7 @@ class Database:
     caution: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(Struct, frozen=True, kw_only=True):
     """The whole status at one time.
 
     `refused` are the problems of rules that were not reloaded. `silences` includes later ones, and

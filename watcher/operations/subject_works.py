@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.operations import works
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectWork:
+class SubjectWork(Struct, frozen=True, kw_only=True):
     """Works that name a subject: the window that is open, or comes next, and what is announced."""
 
     work: model.Work

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentFilter:
+class IncidentFilter(Struct, frozen=True, kw_only=True):
     """What incidents must be; empty: anything. Those that announce planned works are never listed.
 
     They lasted at some time from `begin` until `end`. `subject` had an alert in it, and one of its
@@ -31,8 +31,7 @@ class IncidentFilter:
     drills: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentCursor:
+class IncidentCursor(Struct, frozen=True, kw_only=True):
     """The place in the list after an incident: the list goes on with older ones."""
 
     opened_at: datetime

@@ -14,11 +14,9 @@ from typing import Protocol
 from msgspec import Struct
 
 from watcher import model
-from watcher.dataclass import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """The state that the last commit left: everything that `step()` needs to go on."""
 
     subjects: tuple[model.Subject, ...] = ()
@@ -32,8 +30,7 @@ class Loaded:
     works: tuple[model.Work, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True):
     """A row of the inbox, in the order of its number."""
 
     number: int
@@ -42,8 +39,7 @@ class Envelope:
     command: model.Command
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulesRead:
+class RulesRead(Struct, frozen=True, kw_only=True):
     """Rules and inventory of this version came into force; `started`: at a start of the daemon.
 
     `last_success` is when a source was last polled before then.
@@ -54,8 +50,7 @@ class RulesRead:
     last_success: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """One event with all of its effects: all of it is written, or nothing (law 4).
 
     `note` says why a command was refused. An event that `matters` goes into the journal even if it
@@ -70,16 +65,14 @@ class Commit:
     matters: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Struct, frozen=True, kw_only=True):
     """A row of the journal; a checkpoint is the whole state at that time."""
 
     at: datetime
     what: model.Event | RulesRead | Loaded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daemon:
+class Daemon(Struct, frozen=True, kw_only=True):
     """A daemon that uses the database now."""
 
     instance: str
@@ -87,8 +80,7 @@ class Daemon:
     leads: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class Backlog(Struct, frozen=True, kw_only=True):
     """How many deliveries to a receiver are pending, and since when.
 
     `failing_since` and `error` are those of the oldest delivery that failed, on any daemon.
@@ -116,8 +108,7 @@ class BandwidthChange(Struct, frozen=True, kw_only=True, gc=False):
     told: tuple[model.RemedyStatus, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """Work beside the writer that one daemon at a time may do.
 
     `kind` is details (`key`: the subject), history (the subject; `record` says what to fetch),
@@ -145,8 +136,7 @@ class ChangeStart(StrEnum):
     USED_UP = "used up"  # the vendor accepts no more changes today
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportFiles:
+class ReportFiles(Struct, frozen=True, kw_only=True):
     """What one diagnostics run brought: the PDF's bytes, a PNG of its first page, the raw JSON."""
 
     run: str
@@ -155,8 +145,7 @@ class ReportFiles:
     raw: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingDelivery:
+class PendingDelivery(Struct, frozen=True, kw_only=True):
     """A claimed receipt of a receiver that has not been notified of everything."""
 
     receipt: model.Receipt

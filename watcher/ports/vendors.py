@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.ports.store import ReportFiles
 
 
@@ -37,8 +38,7 @@ class Source(Protocol):
 Submit = Callable[[model.Event], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosticsResult:
+class DiagnosticsResult(Struct, frozen=True, kw_only=True):
     """What Service Diagnostics found for one service, parsed and checked."""
 
     status: model.DiagnosisStatus
@@ -57,8 +57,7 @@ class DiagnosticsRunner(Protocol):
         """Run it once, without retries."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupOptions:
+class BackupOptions(Struct, frozen=True, kw_only=True):
     """What could be ordered at an address, each in words; `why` explains an empty list.
 
     `note` is what a person should know of such offers.
@@ -76,8 +75,7 @@ class BackupFinder(Protocol):
         """Return the options at one address."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provision:
+class Provision(Struct, frozen=True, kw_only=True):
     """A connection's bandwidth at the vendor; `mbps` is None where it is unknown."""
 
     mbps: float | None
@@ -85,8 +83,7 @@ class Provision:
     pending: bool = False  # a change of it is under way
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedOrder:
+class PlacedOrder(Struct, frozen=True, kw_only=True):
     """An order that the vendor accepted; its number and price, empty where it gives none."""
 
     number: str = ""

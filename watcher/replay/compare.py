@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from msgspec import Struct, field
+
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.replay.replay import ReplayedIncident
 
 
@@ -26,8 +26,7 @@ class Difference(StrEnum):
     QUIETER = "quieter"
 
 
-@dataclass(slots=True, kw_only=True)
-class Pair:
+class Pair(Struct, kw_only=True):
     """What one fault was reported as under both rulesets; either may be empty, but not both."""
 
     old: list[ReplayedIncident] = field(default_factory=list)
@@ -124,8 +123,7 @@ def _pages(side: Sequence[ReplayedIncident]) -> int:
     return sum(len(replayed.notifications) for replayed in side)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(Struct, frozen=True, kw_only=True):
     """How much a ruleset would have sent; a page is a notification that people had to notice."""
 
     incidents: int

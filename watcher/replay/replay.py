@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from watcher import engine, model, ports
-from watcher.dataclass import dataclass
 from watcher.engine.rules import intervals
 
 # A poll that decides about a due `for` comes at once, but may take this long with its retries.
@@ -19,8 +20,7 @@ PATIENCE = timedelta(minutes=1)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayedIncident:
+class ReplayedIncident(Struct, frozen=True, kw_only=True):
     """One incident that is not a drill, its rules, and the notifications that are pages."""
 
     incident: model.Incident

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from msgspec import Struct
+
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.rule_tests.load import LoadedTest
 from watcher.ruleset.problems import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One thing that is not as expected, in words."""
 
     place: Place

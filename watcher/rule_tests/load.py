@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from watcher import engine, model, ruleset
-from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.ruleset import yaml_document
 from watcher.ruleset.problems import Place, Problems, suggest
@@ -30,8 +30,7 @@ class _AnyReceiver(tuple[str, ...]):
         return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedTest:
+class LoadedTest(Struct, frozen=True, kw_only=True):
     """A test, the rules that it tests, and its place in a file."""
 
     test: schema.Test

@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from msgspec import Struct
+
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.rule_tests.assertions import Failure, check, find_incident
 from watcher.rule_tests.load import LoadedTest, load
 from watcher.rule_tests.scripted_world import ScriptedWorld
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """A test that has run; it passed if there are no failures."""
 
     loaded: LoadedTest

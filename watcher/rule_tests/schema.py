@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
+from msgspec import Struct
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from watcher import model
 from watcher.config_types import Duration, Span
-from watcher.dataclass import dataclass
 from watcher.ruleset.schema_types import Part, Words
 from watcher.vendors.catalog import Kind
 
@@ -38,8 +38,7 @@ class Mark(StrEnum):
 Value = str | float | Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """The values of one field or metric, from step 0 on."""
 
     values: tuple[Value, ...]

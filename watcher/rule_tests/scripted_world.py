@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.rule_tests import schema
 from watcher.rule_tests.load import LoadedTest
 from watcher.rule_tests.schema import Mark, Series
@@ -19,8 +19,7 @@ from watcher.vendors.catalog import VENDORS
 from watcher.vendors.poller import Differ
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
+class _Reading(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, model.Scalar]
     labels: Mapping[str, str]
     at: datetime | None  # of the newest sample; a field alone has no time of its own

@@ -7,10 +7,10 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.ruleset import cel, schema, templates
 from watcher.ruleset.inventory import connection_problem
 from watcher.ruleset.problems import Problems, suggest
@@ -24,8 +24,7 @@ EVERY_SOURCE = "*"
 _COVERAGE = 0.8  # the share of its window that samples must cover for an aggregate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenRule:
+class WrittenRule(Struct, frozen=True, kw_only=True):
     """A rule as a file has it, and its place there."""
 
     rule: schema.Rule

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct
+
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.ruleset import cel, schema
 from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
@@ -18,8 +19,7 @@ from watcher.vendors.catalog import VENDORS
 _READABLE = frozenset({"labels", "subject"})  # by the expressions of `match`
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedEntry:
+class MatchedEntry(Struct, frozen=True):
     """An entry for all subjects for which its predicate is true."""
 
     predicate: engine.Predicate

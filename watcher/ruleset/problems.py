@@ -5,11 +5,11 @@ Reading goes on after a problem, so that a person sees all of them at once.
 
 from __future__ import annotations
 
-from dataclasses import field
 from pathlib import Path
 
+from msgspec import Struct, field
+
 from watcher.config_words import suggest
-from watcher.dataclass import dataclass
 
 __all__ = ["Place", "Problems", "shown", "suggest"]
 
@@ -20,8 +20,7 @@ def shown(path: Path) -> Path:
     return path.relative_to(here) if here != Path("/") and path.is_relative_to(here) else path
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place in a file; line and column count from 1."""
 
     file: Path
@@ -33,8 +32,7 @@ class Place:
         return f"{shown(self.file)}:{self.line}:{self.column}"
 
 
-@dataclass(slots=True)
-class Problems:
+class Problems(Struct):
     """Everything that is wrong with some files; false while nothing is."""
 
     entries: list[tuple[Place, str]] = field(default_factory=list)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
-from watcher.dataclass import dataclass
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.text_places import find_last
 
@@ -24,8 +23,7 @@ DEEPEST = 32
 KeyPath = tuple[str | int, ...]  # the keys and indexes that lead to a value
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """A file's content, and the place of each of its values and keys."""
 
     file: Path

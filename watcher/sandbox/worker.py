@@ -11,16 +11,16 @@ import contextlib
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.text import clean
 
 _MOST_PROBLEM = 4_000  # bytes kept of what a worker writes to stderr
 _CHUNK = 65_536
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What a worker left; `problem` is the last line that it wrote to stderr."""
 
     exit_code: int

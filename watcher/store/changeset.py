@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from watcher import model
-from watcher.dataclass import dataclass
 
 
-@dataclass(slots=True, kw_only=True)
-class Changeset:
+class Changeset(Struct, kw_only=True):
     """What each row that an event touched must hold afterwards."""
 
     forgotten: dict[str, None] = field(default_factory=dict)  # deleted before the rest is written

@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, select
 
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.store.database import Database
 
 MOST_SPARED = 9  # looks in a row: a stranger's row in the file is found with the next one
@@ -24,8 +24,7 @@ What = tuple[str, ...]  # what is looked for: the table, and whose rows
 Condition = Callable[[datetime], ColumnElement[bool]]  # whether there may be some at that time
 
 
-@dataclass(slots=True)
-class _Nothing:
+class _Nothing(Struct):
     """A look that found nothing: the writes before it, and when a row is due that it saw."""
 
     writes: int
@@ -33,8 +32,7 @@ class _Nothing:
     spared: int = 0
 
 
-@dataclass(slots=True)
-class _SharedLook:
+class _SharedLook(Struct):
     """For each thing that was looked for, whether there may be some."""
 
     at: datetime

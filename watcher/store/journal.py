@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -27,7 +28,6 @@ from sqlalchemy import (
 )
 
 from watcher import model, off_loop, ports
-from watcher.dataclass import dataclass
 from watcher.store import codec, tables
 from watcher.store.commits import live, samples_where, to_samples
 from watcher.store.database import AsyncConnection, Database
@@ -37,8 +37,7 @@ _UNREAD = ("note",)  # beside an event: why a command was refused
 _CHUNK = 1_000  # rows; between two chunks no transaction is open, so that the log file stays small
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extent:
+class Extent(Struct, frozen=True, kw_only=True):
     """How many rows a replay will read, and from when to when; None where there are none."""
 
     rows: int

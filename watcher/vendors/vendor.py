@@ -7,20 +7,19 @@ read them there, so that a new vendor is a folder and a line in the catalogue.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
+from msgspec import Struct, field
+
 from watcher import model, ports
-from watcher.dataclass import dataclass
 from watcher.vendors import settings
 from watcher.vendors.http.account import VendorAccount
 
 S = TypeVar("S", bound=settings.Polled)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class Fields(Struct, frozen=True, kw_only=True):
     """The fields of a subject: words with their vocabulary, and figures.
 
     `metrics` are the figures that come as samples, so that a threshold can be set on them. `units`
@@ -49,8 +48,7 @@ class Fields:
             yield {**words, **figures}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
+class Traits(Struct, frozen=True, kw_only=True):
     """What differs between two configured sources of one vendor."""
 
     granularity: timedelta = timedelta(minutes=5)  # between two samples
@@ -79,8 +77,7 @@ def no_place(_: Mapping[str, str]) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vendor(Generic[S]):
+class Vendor(Struct, Generic[S], frozen=True, kw_only=True):
     """One product of a vendor: how its sources are configured, built, read and spoken of."""
 
     kind: str  # in the settings, in rules and of subjects; the folder's name

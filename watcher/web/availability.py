@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.ledger.document import CircuitDocument, LedgerDocument
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.web import middleware
@@ -24,8 +24,7 @@ MOST_OUTAGES = 50  # of a circuit on the page, the latest
 ReadLedger = Callable[[Period], Awaitable[LedgerDocument]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _Kept(Struct, frozen=True, kw_only=True):
     """The last month that was read, and when."""
 
     period: Period

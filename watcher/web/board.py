@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.operations import silences, status
 
 MOST_INCIDENTS = 42  # what a wall shows; the rest is counted
@@ -26,8 +27,7 @@ _MOST_SOURCES = 8  # that are counted
 GRACE = timedelta(seconds=15)  # deliveries younger than this are under way
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class Board(Struct, frozen=True, kw_only=True):
     """The board at one time; `more` counts the live incidents that are not shown.
 
     `more_by` counts them by severity and by source, as far as they were read; each has the query

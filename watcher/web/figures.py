@@ -15,7 +15,6 @@ from itertools import groupby, pairwise
 from msgspec import Struct
 
 from watcher import engine, model
-from watcher.dataclass import dataclass
 
 WIDTH, HEIGHT = 1000, 200
 _MOST_LINES = 4  # directions of one metric
@@ -23,8 +22,7 @@ _GAP = 2.5  # times the usual distance between two samples
 _PAIR = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """The limit of a rule, and its height in the picture."""
 
     rule: str
@@ -40,8 +38,7 @@ class Line(Struct, frozen=True, kw_only=True, gc=False):
     says: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Figure(Struct, frozen=True, kw_only=True):
     """One metric from `start` to `end`; `mark` is the place of a time of interest, if any."""
 
     metric: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from aiohttp import web
+from msgspec.structs import replace
 
 from watcher import ports
 from watcher.clock import Clock

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.operations import documents, works
 from watcher.operations.works import WorkState
@@ -30,8 +30,7 @@ _LONGEST_KEY = 500
 _WEEK = 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """Works on one day of the calendar: from when until when, in the zone of the page."""
 
     work: model.Work
@@ -39,8 +38,7 @@ class Entry:
     span: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
+class Day(Struct, frozen=True, kw_only=True):
     """A day of the calendar; `within` is false for those of the months beside it."""
 
     date: date

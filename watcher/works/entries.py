@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.text import clean
 
 UNKNOWN_MAIL = 4  # exit code of one that knows no form that a mail could be in
@@ -44,8 +45,7 @@ class UnknownMailError(NoticeError):
     """A mail is in no form that we read."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Announcement:
+class Announcement(Struct, frozen=True, kw_only=True):
     """One event of a message. `label` is what tells it from others of the same maintenance."""
 
     provider: str

@@ -15,10 +15,10 @@ from collections import Counter
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.text import clean
 from watcher.works.entries import UnreadError
 from watcher.works.inbound import TRIES, Inbound
@@ -32,8 +32,7 @@ REASON = ".reason.txt"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
+class _Stamp(Struct, frozen=True):
     """What changes while a file is written."""
 
     file: int

@@ -16,8 +16,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.text import clean
 from watcher.works import imap_syntax as syntax
 from watcher.works.imap_syntax import Line
@@ -42,8 +43,7 @@ class RefusedError(model.TemporaryError):
         self.passing = passing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """A mail as the server lists it; `message_id` is empty where it has none."""
 
     uid: int
@@ -51,8 +51,7 @@ class Listed:
     message_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
+class Folder(Struct, frozen=True, kw_only=True):
     """A folder that was opened: numbers of mails count as long as `validity` is the same."""
 
     validity: int

@@ -9,11 +9,11 @@ from __future__ import annotations
 import html
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from watcher import model, text
 from watcher.sandbox.confine import confine

@@ -1,13 +1,13 @@
 """Calendars of rotas: read from files and addresses, in a process of their own."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import test_utils, web
+from msgspec.structs import replace
 
 from watcher import model
 from watcher.http.exchange import open_session

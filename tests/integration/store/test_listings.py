@@ -1,8 +1,7 @@
 """What the board and the API list of the store."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, NOW

@@ -1,6 +1,5 @@
 """Who is on call, for those who ask a daemon."""
 
-import dataclasses
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -50,7 +49,7 @@ def test_a_mention_calls_who_has_the_rota_now(schedules):
 
 def test_while_nobody_is_on_call_or_is_not_on_slack_everybody_is_mentioned(schedules):
     assert schedules.mention("oncall: net") == EVERYBODY
-    schedules.rotas = {"video": dataclasses.replace(VIDEO, turns=("bob",))}
+    schedules.rotas = {"video": replace(VIDEO, turns=("bob",))}
     assert schedules.mention("oncall: video") == EVERYBODY
     assert schedules.mention("oncall: gone") == EVERYBODY
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.fakes import sample_data
 from tests.fakes.sample_data import BEGIN, NOW, minutes

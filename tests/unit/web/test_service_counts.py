@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -61,7 +60,7 @@ async def test_counts_are_read_again_once_they_are_old(service_reader, reader, c
 
 async def test_the_longer_counting_takes_the_less_often_it_is_done(service_reader, reader, clock):
     first = await service_reader.counts()
-    service_reader._kept = dataclasses.replace(service_reader._kept, took=timedelta(seconds=2))
+    service_reader._kept = replace(service_reader._kept, took=timedelta(seconds=2))
     reader.kept_subjects.clear()
     clock.at += timedelta(seconds=39)
     assert await service_reader.counts() == first

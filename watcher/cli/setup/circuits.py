@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from msgspec import Struct
 from yarl import URL
 
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.http.exchange import exchange, parse_object
 
 PATH = "api/circuits/circuits/"
@@ -34,8 +34,7 @@ _COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circuit:
+class Circuit(Struct, frozen=True, kw_only=True):
     """One circuit: its id at the provider, and what people know it by."""
 
     cid: str

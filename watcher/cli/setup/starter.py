@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
 
 VENDORS = {
     "vyvx": "Lumen Vyvx video reservations",
@@ -78,8 +78,7 @@ _TAIL = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What somebody has: vendors, receivers, and whether Lumen enrolled them for diagnostics."""
 
     vendors: Sequence[str]

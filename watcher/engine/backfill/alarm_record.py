@@ -6,13 +6,12 @@ The package's docstring explains how each outage is reported exactly once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
 from datetime import datetime, timedelta
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine import conditions, details
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
@@ -30,8 +29,7 @@ MOST_FACTS = 3  # of one rule in one record; more become one
 WouldFire = Callable[[StepContext, Rule, str, datetime, datetime], bool]
 
 
-@dataclass(slots=True)
-class _Evaluation:
+class _Evaluation(Struct):
     """One reading of one subject's record. `is_last`: no other reading will follow."""
 
     ctx: StepContext

@@ -12,13 +12,12 @@ arrive after a gap, too old to say anything of now.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 from datetime import UTC, datetime
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
@@ -152,8 +151,7 @@ def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
     return ctx.now - at > thresholds.GAP * traits.granularity + traits.settle + traits.blind_after
 
 
-@dataclass(slots=True)
-class _Past:
+class _Past(Struct):
     """What the samples of one poll show that is over: the late facts, and the rules in question."""
 
     facts: list[late_facts.LateFact] = field(default_factory=list)
@@ -183,8 +181,7 @@ def _look_ahead(  # noqa: PLR0917 -- one caller, beside it
                 past.over.add(rule.name)
 
 
-@dataclass(slots=True)
-class _Breach:
+class _Breach(Struct):
     """An unbroken run of samples that pass a limit, and what its alert would have done."""
 
     dry_run: DryRun

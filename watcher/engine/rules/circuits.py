@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import Inventory, InventoryEntry
 from watcher.engine.rules.works import circuit_key, circuits_of
 
 
-@dataclass(slots=True, eq=False)
-class CircuitIndex:
+class CircuitIndex(Struct, eq=False):
     """Built when works are looked at first, because few installations have any; then kept."""
 
     built: bool = False

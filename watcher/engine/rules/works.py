@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.engine.rules.rule import InventoryEntry, SourceTraits, WorksPolicy
 from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 
@@ -122,8 +120,7 @@ def _left_by(whole: Work, part: Work, windows: Iterable[WorkWindow]) -> Iterator
         yield from (window for window in windows if window.begin not in begins)
 
 
-@dataclass(slots=True, eq=False)
-class WorksIndex:
+class WorksIndex(Struct, eq=False):
     """Which works name a circuit, and their windows: so that no alert looks through all works."""
 
     works: dict[str, Work] = field(default_factory=dict)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from watcher.dataclass import dataclass
 from watcher.operations.documents.json_schema import PUBLISHED
 
 CONTRACT_VERSION = "1.0.0"  # of topics and documents: keys may be added, none renamed or removed
@@ -36,8 +36,7 @@ _PRESENCE = {"type": "string", "enum": ["online", "offline"]}
 _PDF = {"type": "string", "format": "binary"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Topic:
+class _Topic(Struct, frozen=True, kw_only=True):
     """How Watcher publishes there."""
 
     summary: str

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 
 SPEC_VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudEvent:
+class CloudEvent(Struct, frozen=True, kw_only=True):
     """What a message is about; `id` is the same in every repetition.
 
     `subject` is an incident, and `kind` comes after `watcher.` in the type.

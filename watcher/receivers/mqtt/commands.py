@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated
 
 import msgspec
 import structlog
 from aiolimiter import AsyncLimiter
+from msgspec.structs import replace
 
 from watcher import model, text
 from watcher.operations.commands import (

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.http.headers import parse_retry_after
 from watcher.receivers.slack.refusals import GONE, GoneError, RefusedError
@@ -64,8 +64,7 @@ _APP_ADVICE = dict.fromkeys(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostedMessage:
+class PostedMessage(Struct, frozen=True, kw_only=True):
     """A message in a channel or thread; `payload` is our metadata, empty in those of others."""
 
     ts: str

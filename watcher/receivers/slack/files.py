@@ -12,8 +12,9 @@ import csv
 import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+from msgspec import Struct
+
 from watcher import model, ports
-from watcher.dataclass import dataclass
 from watcher.model import EntryKind
 from watcher.receivers import chart
 from watcher.receivers.slack import notification, refusals
@@ -33,8 +34,7 @@ MOST_CHARTS = 3
 MOST_ALT_TEXT = 1_000  # characters, by Slack's page
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _File(Struct, frozen=True, kw_only=True):
     """One file: `key` is its name in the receipt, `content` reads its bytes."""
 
     key: str

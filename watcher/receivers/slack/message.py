@@ -10,8 +10,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.receivers.slack import announcement, blocks, notification, triage
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.interactive.buttons import incident_actions
@@ -27,8 +28,7 @@ _MUTED = "\N{BELL WITH CANCELLATION STROKE}"
 MOST_SUPPRESSIONS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackMessage:
+class SlackMessage(Struct, frozen=True, kw_only=True):
     """What is posted; `text` is shown in notifications and read by screen readers."""
 
     text: str

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import field
 from datetime import datetime
 from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
+from msgspec import Struct
 from msgspec.structs import replace
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.receivers.slack.api import POST, SHARE, SlackApi
 from watcher.receivers.slack.refusals import GoneError
 
@@ -31,8 +30,7 @@ MOVED = "moved"  # the last reply to the thread of a parent that was replaced
 Result = TypeVar("Result")
 
 
-@dataclass(slots=True, kw_only=True)
-class SlackSession:
+class SlackSession(Struct, kw_only=True):
     """`receipt` grows with each post; `unconfirmed` is an intent that could not be looked up."""
 
     name: str
@@ -43,7 +41,7 @@ class SlackSession:
     rate_limit: AsyncLimiter
     clock: Clock
     now: datetime
-    unconfirmed: str = field(default="", init=False)
+    unconfirmed: str = ""
 
     @property
     def may_post(self) -> bool:

@@ -8,10 +8,10 @@ as in `"off" + suffix == state`, is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import NamedTuple
 
-from watcher.dataclass import dataclass
+from msgspec import Struct, field
+
 from watcher.ruleset.cel.environment import MODULES, NOW
 from watcher.ruleset.cel.tree import Kind, Node
 
@@ -43,8 +43,7 @@ class Operand(NamedTuple):
     literals: frozenset[Literal] = frozenset()
 
 
-@dataclass(slots=True)
-class References:
+class References(Struct):
     """What an expression refers to; numbers are the characters before it, where it first stands.
 
     `names` are those that are read, with the members of `labels` and `previous` apart: `dotted`

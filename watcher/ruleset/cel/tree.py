@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from enum import Enum, auto
 from typing import NamedTuple, cast
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
 
 _TYPE = b"type.googleapis.com/cel.expr.ParsedExpr"
 _CONSTANTS = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", 6: "string", 7: "bytes"}
@@ -32,8 +32,7 @@ class Kind(Enum):
     MACRO = auto()  # its range, then what is done with each item
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A part of an expression, and where its sign or its first letter is."""
 
     kind: Kind

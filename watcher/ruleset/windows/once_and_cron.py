@@ -16,8 +16,8 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # no types
+from msgspec import Struct
 
-from watcher.dataclass import dataclass
 from watcher.ruleset.windows import weekly
 
 _DAY = timedelta(days=1)
@@ -26,8 +26,7 @@ _CHECKED = 400  # beginnings, more than a year of daily ones, of which none may 
 _Span = tuple[datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
+class Once(Struct, frozen=True):
     """A window that opens once; both None where the clocks show no time between its ends."""
 
     span: _Span | None
@@ -48,8 +47,7 @@ def once(zone: ZoneInfo, start: datetime, end: datetime) -> Once:
     return Once(weekly.between(zone, start.date(), first, first + length))
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A window that begins by cron on the clocks of a place, and lasts for a span."""
 
     trigger: CronTrigger  # on a clock that shows UTC, whatever the place

@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from watcher import engine
-from watcher.dataclass import dataclass
 from watcher.ruleset import schema_types
 from watcher.ruleset.windows import schema
 
@@ -27,8 +28,7 @@ _AHEAD = timedelta(days=15)
 _Span = tuple[datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     """From `start` to `end` minutes after midnight on these weekdays (Monday is 0).
 
     An `end` that is not after `start` is on the next day.
@@ -46,8 +46,7 @@ class Window:
         return _span(self.zone, day, self.start, self.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Weekly:
+class Weekly(Struct, frozen=True):
     """Windows of the week, of which one has to be open."""
 
     windows: tuple[Window, ...]

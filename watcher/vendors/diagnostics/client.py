@@ -22,12 +22,13 @@ Alone:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from watcher import model, ports, text
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.vendors.diagnostics import settings
 from watcher.vendors.diagnostics.preview import PdfPreviewer
@@ -48,8 +49,7 @@ from watcher.vendors.http.errors import RefusedError
 REPLY_CAP = 30 * exchange.MEGABYTE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """The reply as it came, and decoded; only `data[0].pdf` of it is documented."""
 
     raw: bytes

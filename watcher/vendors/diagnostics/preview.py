@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
+from msgspec import Struct
+
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.sandbox.worker import run
 
 MAX_OUTPUT = 8_000_000  # bytes of the worker's answer
@@ -24,8 +25,7 @@ _FINAL = (0, CANNOT_OPEN, NEEDS_PASSWORD)  # exit codes after which forms make n
 WORKER = (sys.executable, "-I", "-m", "watcher.vendors.diagnostics.preview_worker")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class Preview(Struct, frozen=True, kw_only=True):
     """The PDF's number of pages and a PNG of one; `error` says why there is none."""
 
     pages: int = 0

@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterator
 from itertools import chain, islice
 
+from msgspec import Struct
+
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.model.diagnoses import Outcome, outcome
 
 MAX_LINES = 20  # of findings, and again of actions
@@ -31,8 +32,7 @@ _PDF = re.compile("pdf", re.IGNORECASE)
 _NAME = re.compile(r"((test|check)_?)?(name|title)|test|check", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(Struct, frozen=True, kw_only=True):
     """The vendor's verdict, what supports it, and what it suggests to do."""
 
     disposition: str = ""
@@ -40,8 +40,7 @@ class Findings:
     actions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """One object or list of the reply; `kind` and `name` are those of what it lies under."""
 
     value: dict[object, object] | list[object]

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.http.headers import parse_http_date, parse_retry_after
 
@@ -56,8 +56,7 @@ class RefusedError(model.PermanentError):
         self.request_id = request_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorReply:
+class ErrorReply(Struct, frozen=True, kw_only=True):
     """An error reply, whatever envelope it came in. `code` and texts are empty when not given."""
 
     place: str

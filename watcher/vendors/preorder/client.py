@@ -34,9 +34,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 import stamina
 import structlog
+from msgspec import Struct
 
 from watcher import model
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.http.api import VendorApi
@@ -77,8 +77,7 @@ _ANSWERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Struct, frozen=True, kw_only=True):
     """A postal address in the United States."""
 
     street: str
@@ -93,8 +92,7 @@ class Address:
         return " ".join(text.casefold().split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Qualification:
+class Qualification(Struct, frozen=True, kw_only=True):
     """What can be had at an address. `day` is the vendor's, at whose end `transaction` expires."""
 
     outcome: Outcome

@@ -13,8 +13,9 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
+from msgspec import Struct
+
 from watcher import text as texts
-from watcher.dataclass import dataclass
 
 MOST = 50  # offers, and again near matches, that are read
 _MAX_ENTRIES = 2_000
@@ -41,8 +42,7 @@ class Meaning(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of the vendor's table, in our words."""
 
     meaning: Meaning
@@ -75,24 +75,21 @@ CODES: Mapping[int, Row] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """Something that could be ordered; `price` as the vendor wrote it."""
 
     name: str
     price: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NearMatch:
+class NearMatch(Struct, frozen=True, kw_only=True):
     """An address like the one that was asked for; `id` chooses it."""
 
     id: str
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(Struct, frozen=True, kw_only=True):
     """The content of a reply. `offers` is None where it has no list of them."""
 
     code: int = 0

@@ -19,9 +19,9 @@ from itertools import chain, islice
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import Struct
 
 from watcher import model, text
-from watcher.dataclass import dataclass
 from watcher.http import exchange
 from watcher.http.headers import parse_http_date
 from watcher.vendors.http.times import parse_time, parse_vendor_time
@@ -64,8 +64,7 @@ _STATUS = msgspec.json.Decoder(_Status)
 _SERVICES = msgspec.json.Decoder(dict[_Id, Service])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statuses:
+class Statuses(Struct, frozen=True, kw_only=True):
     """A status reply; `unreadable` are the ids of malformed entries."""
 
     services: dict[str, Service]
@@ -73,8 +72,7 @@ class Statuses:
     time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """Some entries as they were sent, without the commas around them."""
 
     text: bytes

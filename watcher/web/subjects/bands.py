@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from msgspec import Struct
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.ledger.ledger import CircuitLedger, Ledger
 
 PATIENCE_SECONDS = 2.0
@@ -26,8 +26,7 @@ Cells = tuple[str, ...]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
+class Band(Struct, frozen=True, kw_only=True):
     """The worst condition of each hour or day of a subject up to `at`, in their order."""
 
     title: str

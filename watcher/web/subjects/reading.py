@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from aiohttp import web
+from msgspec import Struct
 
 from watcher import engine, model, ports
 from watcher.clock import Clock
-from watcher.dataclass import dataclass
 from watcher.web import middleware
 from watcher.web.announced import AnnouncedWorks
 from watcher.web.subjects import services
@@ -25,8 +25,7 @@ _PATIENCE_SECONDS = 1.0  # of the board, which shows the counts of before rather
 _OPEN = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Struct, frozen=True, kw_only=True):
     """All services as they were last read; `whole` unless there are too many."""
 
     at: datetime
@@ -35,8 +34,7 @@ class Kept:
     took: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """How many services of each source are in which state, the worst first."""
 
     at: datetime | None = None

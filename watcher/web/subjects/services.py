@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from urllib.parse import urlencode
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from watcher import engine, model
-from watcher.dataclass import dataclass
 from watcher.engine.rules import reservation
 from watcher.ledger.states import Condition, evaluate
 from watcher.model import Phase
@@ -37,8 +38,7 @@ WORDS = {  # of the page, and of its address
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True):
     """One subject as the page lists it; `phase` is None where nothing is booked.
 
     `word` is its state in the vendor's word, or what is measured where that is all there is, last
@@ -76,8 +76,7 @@ class Service:
         return self.incident is None, -severity, rank, self.name, self.key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
+class Filters(Struct, frozen=True, kw_only=True):
     """What the address asks for; empty: everything."""
 
     q: str = ""
@@ -108,8 +107,7 @@ class Filters:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(Struct, frozen=True, kw_only=True):
     """How many services there are at one site, and how many of them are not well."""
 
     name: str
@@ -117,8 +115,7 @@ class Site:
     bad: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """One page of what fits; `counts` are by state, of all that fits the other filters."""
 
     services: tuple[Service, ...]

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from email.message import EmailMessage, Message
 from email.utils import parseaddr, parsedate_to_datetime
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+
 from watcher.text import clean
 from watcher.works.entries import NoticeError
 
@@ -21,8 +22,7 @@ _HEADER = re.compile(rb"\A(?:From |[!-9;-~]{1,60}:[ \t])")
 _CALENDARS = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mail:
+class Mail(Struct, frozen=True, kw_only=True):
     """The parts of a mail that may be a notice, and what its headers say."""
 
     message_id: str

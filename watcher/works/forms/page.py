@@ -7,16 +7,16 @@ it cost more than its length.
 from __future__ import annotations
 
 import quopri
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+from msgspec import Struct, field
 
 _HIDDEN = frozenset({"script", "style", "head", "title", "template"})
 _BREAKS = frozenset({"br", "p", "div", "li", "hr", "h1", "h2", "h3", "h4", "table", "ul", "ol"})
 _DEEPEST = 50  # tables in tables
 
 
-@dataclass
-class Table:
+class Table(Struct):
     """The rows of one table; text of a table within a cell is not the cell's."""
 
     rows: list[list[str]] = field(default_factory=list)

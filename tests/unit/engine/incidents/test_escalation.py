@@ -1,6 +1,5 @@
 """More people are notified when nobody has acknowledged although somebody could."""
 
-import dataclasses
 from datetime import date
 
 import pytest
@@ -289,7 +288,7 @@ def test_a_step_calls_who_is_on_call_then():
 
 def test_a_step_says_that_nobody_is_on_call():
     step = engine.Escalation(after=minutes(5), notify=("duty",), oncall="video")
-    w = with_rota(step, rota=dataclasses.replace(ROTA, start=date(2026, 12, 1)))
+    w = with_rota(step, rota=replace(ROTA, start=date(2026, 12, 1)))
     w.wait_until(START + minutes(5))
     assert w.last_text == (
         "not acknowledged for 5 min: nobody is on call for video; also notified duty"

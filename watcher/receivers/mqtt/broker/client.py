@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 import aiomqtt
+from msgspec import Struct
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from watcher import text
-from watcher.dataclass import dataclass
 from watcher.receivers import settings as receiver_settings
 
 PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
@@ -43,8 +43,7 @@ class NotSentError(aiomqtt.MqttError):
         self.rc = getattr(loss, "rc", None)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a broker refused a publish or a subscription (MQTT 5), with its own words if any."""
 
     code: int
@@ -56,8 +55,7 @@ class Refusal:
         return f"{self.name} ({self.words})" if self.words else self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """One that was subscribed to; the last two fields are set with MQTT 5 only."""
 
     topic: str

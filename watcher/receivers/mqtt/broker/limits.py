@@ -13,11 +13,10 @@ client that takes over the session, and so may the others have been: it acquits 
 
 from __future__ import annotations
 
-from dataclasses import field
+from msgspec import Struct, field
 
 from watcher import model
 from watcher.backoff import Backoff
-from watcher.dataclass import dataclass
 
 TRIES = 3
 STEADY_SECONDS = 30.0  # a connection that lasted this long was lost for no message before
@@ -36,8 +35,7 @@ class SetAsideError(model.PermanentError):
     """The broker hangs up on this topic: it is not tried for a while."""
 
 
-@dataclass(slots=True)
-class _Suspect:
+class _Suspect(Struct):
     """A topic during whose publishing the connection was lost."""
 
     losses: int = 0  # in a row
@@ -49,8 +47,7 @@ class _Suspect:
     proven: bool = False  # a connection was steady without it
 
 
-@dataclass(slots=True)
-class BrokerLimits:
+class BrokerLimits(Struct):
     """One broker's limits; times are monotonic seconds, and sizes those of topic and payload."""
 
     stated: int | None = None  # MQTT 5: the largest packet, as the broker says on every connect

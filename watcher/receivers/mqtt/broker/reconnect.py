@@ -6,12 +6,10 @@ connections that end soon after another are a broker that restarts or dislikes a
 
 from __future__ import annotations
 
-from dataclasses import field
-
 import msgspec
+from msgspec import Struct, field
 
 from watcher.backoff import Backoff, Jitter
-from watcher.dataclass import dataclass
 
 BACKOFF = Backoff(first=1.0, longest=30.0, jitter=Jitter(0.5, 1.0))  # seconds
 STEADY_SECONDS = 30.0  # a connection that lasted this long resets the count of failures
@@ -23,8 +21,7 @@ TAKEN_OVER = Backoff(first=10.0, longest=300.0, jitter=Jitter(1.0, 2.0))
 _TAKEN_OVER_RESET = 600.0  # seconds of peace after which a take-over is the first again
 
 
-@dataclass(slots=True)
-class Reconnects:
+class Reconnects(Struct):
     """Counts how connections end, and says how long to wait before the next."""
 
     backoff: Backoff = BACKOFF
@@ -56,8 +53,7 @@ class _Claim(msgspec.Struct, frozen=True, kw_only=True):
     connects: int
 
 
-@dataclass(slots=True)
-class ClientClaim:
+class ClientClaim(Struct):
     """What this process says of its client id, and who else has said so since."""
 
     client_id: str

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
+from msgspec import Struct
 
 from watcher import model
 from watcher.clock import Clock, token
-from watcher.dataclass import dataclass
 from watcher.operations import documents
 from watcher.receivers.mqtt import topics
 from watcher.receivers.mqtt.broker import errors, reconnect
@@ -37,8 +37,7 @@ ConnectHandler = Callable[[], Awaitable[None]]
 CommandHandler = Callable[[Message], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Retained:
+class _Retained(Struct, frozen=True):
     """What a topic holds, and how long it may hold it without being published again."""
 
     render: Callable[[], bytes]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from watcher.dataclass import dataclass
+from msgspec import Struct
+
 from watcher.receivers.slack import blocks
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.message import SlackMessage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What somebody wants done; `key` makes it idempotent, `url` is where the answer goes.
 
     `user` and `by` are one person: the member id, and the name that the timeline has.
@@ -29,8 +29,7 @@ class Request:
     trigger: str = ""  # lets a form be opened, for 3 seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The answer's sections of mrkdwn; `public` if it goes into the thread, for everybody.
 
     `form` is what Slack shows in the place of a form that was sent off; without sections it is the
