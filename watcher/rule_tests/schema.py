@@ -9,7 +9,14 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Struct
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    model_validator,
+)
 
 from watcher import model
 from watcher.config_types import Duration, Span
@@ -119,7 +126,7 @@ def _series(value: object) -> Series:
 
 Offset = Annotated[Duration, AfterValidator(_not_negative)]
 Moment = Annotated[timedelta | datetime, BeforeValidator(_moment)]
-Values = Annotated[Series, BeforeValidator(_series)]
+Values = Annotated[Series, PlainValidator(_series)]
 WindowPair = tuple[Moment | None, Moment | None]
 
 
