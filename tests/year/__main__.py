@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.year.draw import draw
 from tests.year.oracle import complaints
@@ -16,16 +20,25 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--days", type=float, default=1.0, help="how long each is")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="seeds at a time")
     arguments = parser.parse_args()
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
     wrong = 0
-    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        plan = draw(seed, arguments.days)
-        trace = run(plan)
-        print(f"seed {seed}: {arguments.days:g} days, trace {trace.digest()[:16]}", flush=True)  # noqa: T201  # its output
-        for complaint in complaints(plan, trace):
-            wrong += 1
-            print(f"  {complaint}", flush=True)  # noqa: T201
+    with ProcessPoolExecutor(arguments.workers) as workers:
+        for lines in workers.map(_play, seeds, itertools.repeat(arguments.days)):
+            print("\n  ".join(lines), flush=True)  # noqa: T201  # its output
+            wrong += len(lines) - 1
     return 1 if wrong else 0
+
+
+def _play(seed: int, days: float) -> list[str]:
+    """Return what to print of a seed: a line about it, and its complaints."""
+    began = time.process_time()
+    plan = draw(seed, days)
+    trace = run(plan)
+    spent = time.process_time() - began
+    line = f"seed {seed}: {days:g} days, {spent:.0f} s, trace {trace.digest()[:16]}"
+    return [line, *complaints(plan, trace)]
 
 
 if __name__ == "__main__":

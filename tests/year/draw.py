@@ -31,29 +31,38 @@ QUIET = timedelta(hours=2)  # at the end, for what is still to be said
 
 
 def draw(seed: int, days: float = 1.0) -> Plan:
-    """Return the plan of a seed, always the same; it begins shortly before a special night."""
+    """Return the plan of a seed, always the same; it begins shortly before a special night.
+
+    Of more than two days most are calm, with one daemon, or they would take too long to run.
+    """
     chance = random.Random(f"{seed}/plan")  # noqa: S311  # repeatable
     begin = chance.choice(_NIGHTS) - timedelta(hours=chance.uniform(0, 24 * days / 2))
     begin = begin.replace(microsecond=0)
     end = begin + timedelta(days=days)
+    calm, busy_until = max(1.0, days / 2), end - QUIET
     count = chance.randint(3, 8)
     circuits = tuple(Circuit(id=f"10{n:02}", name=f"Feed {n:02}") for n in range(count))
-    statuses = [s for circuit in circuits for s in _changes(chance, circuit, begin, end - QUIET)]
+    statuses = [
+        status
+        for circuit in circuits
+        for status in _changes(chance, circuit, begin, busy_until, calm)
+    ]
     of_iod = random.Random(f"{seed}/connections")  # noqa: S311  # repeatable
     connections = tuple(
         Circuit(id=f"IOD-{n}", name=f"IOD-{n}", vendor="iod")
         for n in range(of_iod.choice((0, 0, 1, 3)))
     )
     for circuit in connections:
-        statuses += _changes(of_iod, circuit, begin, end - QUIET)
+        statuses += _changes(of_iod, circuit, begin, busy_until, calm)
     statuses.sort(key=lambda fact: (fact.at, fact.circuit))
-    lines = draw_lines(seed, begin, end - QUIET)
-    booked = draw_bookings(seed, circuits, begin, end - QUIET)
-    people = draw_people(seed, statuses, begin, end - QUIET)
+    lines = draw_lines(seed, begin, busy_until, calm=calm)
+    booked = draw_bookings(seed, circuits, begin, busy_until)
+    people = draw_people(seed, statuses, begin, busy_until, calm=calm)
     facts: list[Fact] = sorted(
         (*statuses, *lines.facts, *people, *booked), key=lambda fact: fact.at
     )
     news = [fact.at for fact in facts]
+    machines = 1 if calm > 1 else faults.daemons(seed)
     return Plan(
         seed=seed,
         begin=begin,
@@ -64,21 +73,22 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         lines=lines.lines,
         settle=lines.settle,
         facts=tuple(facts),
-        daemons=faults.daemons(seed),
-        faults=faults.draw(seed, news, begin, end - QUIET),
-        interval=timedelta(seconds=chance.choice((30, 60, 120))),
+        daemons=machines,
+        faults=faults.draw(seed, news, begin, busy_until, machines=machines, calm=calm),
+        interval=timedelta(seconds=chance.choice((120, 300, 600) if calm > 1 else (30, 60, 120))),
+        history=timedelta(minutes=15 * calm),
         idle=timedelta(minutes=10),
     )
 
 
 def _changes(
-    chance: random.Random, circuit: Circuit, begin: datetime, end: datetime
+    chance: random.Random, circuit: Circuit, begin: datetime, end: datetime, calm: float
 ) -> Iterator[Status]:
     """Yield states in turn: hours up, and down for seconds to hours, sometimes in a flurry."""
     at, flurry = begin, 0
     for state in itertools.cycle(("offline", "online")):
         if state == "offline" and flurry == 0:
-            at += timedelta(hours=chance.expovariate(1 / 6))
+            at += timedelta(hours=calm * chance.expovariate(1 / 6))
             flurry = chance.choice((0, 0, 0, 4))
         else:
             at += timedelta(seconds=10 ** chance.uniform(1, 2 if flurry else 4))

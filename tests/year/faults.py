@@ -120,16 +120,24 @@ def daemons(seed: int) -> int:
     return 2 if seed % 3 == 0 else 1
 
 
-def draw(seed: int, news: Sequence[datetime], begin: datetime, end: datetime) -> tuple[Fault, ...]:
-    """Return about one fault in two hours, half of them soon after there was `news`."""
+def draw(
+    seed: int,
+    news: Sequence[datetime],
+    begin: datetime,
+    end: datetime,
+    *,
+    machines: int,
+    calm: float = 1,
+) -> tuple[Fault, ...]:
+    """Return about one fault in two calm hours, half of them soon after there was `news`."""
     chance = random.Random(f"{seed}/faults")  # noqa: S311  # repeatable
     faults: list[Fault] = []
-    for _ in range(round((end - begin) / timedelta(hours=2))):
+    for _ in range(round((end - begin) / timedelta(hours=2 * calm))):
         at = begin + chance.random() * (end - begin)
         if news and chance.random() < 0.5:
             at = chance.choice(news) + timedelta(seconds=chance.uniform(0, 150))
         if at < end:
-            faults.append(_draw_fault(chance, at, chance.randrange(daemons(seed))))
+            faults.append(_draw_fault(chance, at, chance.randrange(machines)))
     return tuple(sorted(faults, key=lambda fault: fault.at))
 
 

@@ -26,7 +26,7 @@ class Lines:
     facts: tuple[Load | Quirk, ...]
 
 
-def draw_lines(seed: int, begin: datetime, end: datetime) -> Lines:
+def draw_lines(seed: int, begin: datetime, end: datetime, *, calm: float = 1) -> Lines:
     """Return one to three lines, what they do, and what Orange does with their samples."""
     chance = random.Random(f"{seed}/lines")  # noqa: S311  # repeatable
     rule, settle = chance.choice((FULL, BUSY, QUICK)), chance.choice((timedelta(), SETTLE))
@@ -40,10 +40,11 @@ def draw_lines(seed: int, begin: datetime, end: datetime) -> Lines:
         for way in DIRECTIONS:
             facts += (
                 Load(at=at, line=line.id, direction=way, percent=percent)
-                for at, percent in _loads(chance, rule, begin, end)
+                for at, percent in _loads(chance, rule, begin, end, calm)
             )
         # What fills needs `settle`: without it Watcher cannot know.
-        facts += _quirks(chance, line, begin, end, (*kinds, "filling") if settle else kinds)
+        may_be = (*kinds, "filling") if settle else kinds
+        facts += _quirks(chance, line, begin, end, kinds=may_be, calm=calm)
     return Lines(rule=rule, lines=lines, settle=settle, facts=tuple(facts))
 
 
@@ -52,11 +53,13 @@ def _quirks(
     line: Line,
     begin: datetime,
     end: datetime,
+    *,
     kinds: tuple[QuirkKind, ...],
+    calm: float,
 ) -> Iterator[Quirk]:
     at = begin
     while True:
-        at += timedelta(seconds=round(chance.expovariate(1 / (8 * 3600))))
+        at += timedelta(seconds=round(calm * chance.expovariate(1 / (8 * 3600))))
         until = at + _length(chance, 5, 240)
         if until >= end:
             return
@@ -71,12 +74,12 @@ def _quirks(
 
 
 def _loads(
-    chance: random.Random, rule: Threshold, begin: datetime, end: datetime
+    chance: random.Random, rule: Threshold, begin: datetime, end: datetime, calm: float
 ) -> Iterator[tuple[datetime, float]]:
     """Yield loads in turn: hours of calm, full for minutes to hours, perhaps between the limits."""
     at, between = begin, (rule.above + rule.clear) / 2
     while True:
-        at += timedelta(seconds=round(chance.expovariate(1 / (6 * 3600))))
+        at += timedelta(seconds=round(calm * chance.expovariate(1 / (6 * 3600))))
         percents = [between, 98] if chance.random() < 0.2 else [98]
         percents += chance.choice(([], [], [between], [between, 98], [between, 20, 98]))
         for percent in percents:

@@ -10,7 +10,7 @@ from tests.year.plan import Press, Silence, Status
 
 
 def draw_people(
-    seed: int, statuses: Sequence[Status], begin: datetime, end: datetime
+    seed: int, statuses: Sequence[Status], begin: datetime, end: datetime, *, calm: float = 1
 ) -> Iterator[Press | Silence]:
     """Yield about a press for two outages, and a silence a day for some circuits."""
     chance = random.Random(f"{seed}/people")  # noqa: S311  # repeatable
@@ -27,10 +27,10 @@ def draw_people(
                 by=chance.choice(("ana", "bo")),
             )
     for circuit in sorted({status.circuit for status in statuses}):
-        at = begin + timedelta(hours=chance.expovariate(1 / 12))
+        at = begin + timedelta(hours=calm * chance.expovariate(1 / 12))
         while at < end:
             starts = at + timedelta(minutes=chance.choice((0, 0, 30)))
             until = starts + timedelta(minutes=chance.choice((20, 60, 240)))
             if until < end:
                 yield Silence(at=at, begin=starts, until=until, circuit=circuit)
-            at = until + timedelta(hours=chance.expovariate(1 / 24))
+            at = until + timedelta(hours=calm * chance.expovariate(1 / 24))
