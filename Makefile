@@ -61,9 +61,10 @@ test: $(READY)  ## the whole suite (WORKERS=4)
 quick: $(READY)  ## unit tests: no process, no broker, no browser
 	@$(BIN)/python -m pytest tests/unit --numprocesses $$(nproc) --dist loadgroup
 
+# Tests of time and memory are left out: coverage takes some of both itself.
 coverage: $(READY)  ## what unit and integration tests reach; fails below the floor in pyproject.toml
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest tests/unit tests/integration --timeout 400 --numprocesses $(WORKERS) --dist loadgroup
+	@$(BIN)/coverage run -m pytest tests/unit tests/integration --ignore tests/integration/loop --ignore tests/integration/memory --timeout 400 --numprocesses $(WORKERS) --dist loadgroup
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -207,7 +207,7 @@ class World:
         """Lose everything but the tables, which may give their rows in another order."""
         loaded = self.tables.loaded()
         if backwards:
-            names = loaded.__dataclass_fields__
+            names = loaded.__struct_fields__
             loaded = ports.Loaded(**{name: getattr(loaded, name)[::-1] for name in names})
         self.state = engine.restore(self.ruleset, loaded)
         self._step(engine.Reloaded(ruleset=self.ruleset))

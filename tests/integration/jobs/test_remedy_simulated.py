@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -409,7 +410,9 @@ async def test_a_change_that_is_late_is_reported_and_watched_until_it_is_done(da
     await ask(daemon)
     await daemon.until("pending")
     pending = sim.world.on_demand.pending
-    pending["c1"] = replace(pending["c1"], at=daemon.clock.now() + timedelta(minutes=40))
+    pending["c1"] = dataclasses.replace(
+        pending["c1"], at=daemon.clock.now() + timedelta(minutes=40)
+    )
     await daemon.later(minutes=16)
     message = await daemon.until("stuck")
     assert "after 15 min the inventory shows 500 Mbps, with a change pending" in message
