@@ -356,6 +356,44 @@ def test_a_record_asked_for_while_the_clock_was_ahead_leaves_no_hole():
     assert evaluated is None or evaluated <= w.now
 
 
+def read_outage(w):
+    """Read that there was an outage of 20 seconds, a minute after the start."""
+    begin, end = START + minutes(1), START + minutes(1) + seconds(20)
+    alarm = model.AlarmRecord(state="offline", message="TS Loss", start=begin, end=end)
+    w._step(model.HistoryRead(subject="vyvx/a", start=START, end=w.now, alarms=(alarm,)))
+
+
+@pytest.mark.parametrize("by", [4 * HOUR, timedelta(days=7)])
+def test_a_clock_that_was_behind_for_a_while_has_no_outage_reported_again(by):
+    w = world(rule(), history=minutes(15))
+    poll(w, a="online")
+    wait(w, minutes(30))
+    read_outage(w)
+    wait(w, HOUR)
+    read_outage(w)
+    set_clock(w, -by)
+    wait(w, minutes(5))
+    set_clock(w, by)
+    read_outage(w)
+    assert w.timeline == ["late"]
+
+
+def test_an_outage_that_is_reported_again_all_the_same_has_an_incident_of_its_own():
+    w = world(rule(), history=minutes(15))
+    poll(w, a="online")
+    wait(w, minutes(30))
+    read_outage(w)
+    wait(w, HOUR)
+    read_outage(w)
+    set_clock(w, -timedelta(days=20_000))
+    wait(w, minutes(5))
+    set_clock(w, timedelta(days=20_000))
+    read_outage(w)
+    assert len({(entry.incident, entry.number) for entry in w.tables.entries}) == len(
+        w.tables.entries
+    )
+
+
 def test_a_long_step_ahead_has_the_records_read_at_once():
     w = world(rule(), history=minutes(15))
     poll(w, a="online")

@@ -45,7 +45,10 @@ def shows(records: Sequence[Record], at: datetime, but_not: Collection[str] = ()
 def repetitions(
     records: Sequence[Record], name: str, kept_since: Mapping[str, datetime]
 ) -> Iterator[str]:
-    """Yield what was told twice: a second thread while one is open, a text again in a thread."""
+    """Yield what was told twice: a second thread while one is open, a text again in a thread.
+
+    Once it has failed again, or somebody took it back, it may be acknowledged again.
+    """
     texts: set[tuple[str, str]] = set()
     for record in records:
         if record.fields["method"] == "chat.update":
@@ -55,6 +58,8 @@ def repetitions(
         succeeded = {ts for ts, since in kept_since.items() if since <= record.at}
         if not thread and is_down(record) and shows(records, just_before, succeeded):
             yield f"twice: a second thread about {name} at {record.at}"
+        if "again:" in text(record) or "withdrawn" in text(record):
+            texts = {told for told in texts if told[0] != thread}
         if thread and (thread, text(record)) in texts:
             yield f"twice: {text(record)!r} at {record.at}"
         texts.add((thread, text(record)))

@@ -287,17 +287,20 @@ def _describe(outage: Outage) -> str:
 
 
 def _save(evaluation: _Evaluation, until: datetime) -> None:
-    """Keep up to when the record is decided, and what was reported of the time after that."""
+    """Keep up to when the record is decided, and what was reported of the time after that.
+
+    And of the days before: where the clock is set back, they are read once more.
+    """
     subject = evaluation.ctx.state.subjects[evaluation.subject.key]
     reported = [
         outage
         for outage in subject.told
-        if outage.end is None or outage.end >= until - reported_outages.SKEW
+        if outage.end is None or outage.end >= until - reported_outages.KEPT
     ]
     reported += (
         outage
         for outage in evaluation.reported
-        if outage.end and outage.end > until and outage not in reported
+        if outage.end and outage.end > until - reported_outages.KEPT and outage not in reported
     )
     if subject.judged_until != until or reported != [*subject.told]:
         kept = tuple(reported[-reported_outages.MOST :])

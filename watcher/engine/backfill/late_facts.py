@@ -142,7 +142,9 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
     domain = view.fault_domain
     if fact.fields is not None:
         domain = view.traits.likely_domain(fields)
-    identity = short_id("w", rule.name, fact.subject, "late", fact.start.isoformat())
+    start, now = fact.start.isoformat(), ctx.now.isoformat()
+    # With `now`: should a fact be reported again, a second message is better than no daemon.
+    identity = short_id("w", rule.name, fact.subject, "late", start, now)
     over = fact.end or fact.last
     suppressed_by = suppression.planned_then(
         ctx, rule, fact.subject, fact.start, over

@@ -19,6 +19,7 @@ from watcher.engine.rules.rule import Rule, Transition
 from watcher.model import AlertState
 
 SKEW = timedelta(minutes=2)  # between the vendor's clock and ours
+KEPT = timedelta(days=8)  # a clock that is set back by no more makes nothing reported again
 MOST = 100  # outages that a subject remembers
 _LASTING = (AlertState.FIRING, AlertState.RESOLVED)  # resolved by hand, and still so
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes.engine_world import minutes, of_kind, rule, world
-from watcher import model
+from tests.fakes.engine_world import minutes, of_kind, rule, sample, world
+from watcher import engine, model
 
 
 @pytest.mark.covers("vyvx/vanishes")
@@ -102,4 +102,18 @@ def test_one_that_vanishes_while_it_is_to_be_evaluated_again_is_forgotten_for_go
     for minute in range(2, 6):  # the first poll after a failure evaluates what is pending again
         w.poll(minutes(minute), gone=["a"])
     w.poll(minutes(6), b="offline")
+    assert "vyvx/a" not in w.state.subjects
+
+
+def test_samples_of_one_that_is_gone_may_be_the_last_that_is_heard_of_it():
+    impaired = engine.Expression(holds=lambda context: context["state"] == "impaired")
+    full = engine.Threshold(metric="load", limit=80.0)
+    w = world(rule(condition=impaired), rule(name="full", condition=full))
+    w.poll(a="impaired", b="online")
+    for minute in (1, 2):
+        w.poll(minutes(minute), gone=["a"])
+    w.fail(minutes(3))
+    later = timedelta(hours=26)
+    w.fail(later)
+    w.poll(later, gone=["a"], samples=[sample("vyvx/a", "load", w.now, 10)])
     assert "vyvx/a" not in w.state.subjects
