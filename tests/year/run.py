@@ -7,7 +7,7 @@ import logging
 import random
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -35,12 +35,13 @@ async def _run(plan: Plan) -> Trace:
     world = World(plan)
     with tempfile.TemporaryDirectory() as folder:
         installation = Installation(world, Path(folder))
-        People(world, installation.broker)
-        machines = [Machine(installation, number) for number in range(plan.daemons)]
-        for machine in machines:
-            machine.start()
-        await asyncio.sleep((plan.end - plan.begin).total_seconds())
-        await asyncio.gather(*(machine.stop() for machine in machines))
+        with closing(installation.disk):
+            People(world, installation.broker)
+            machines = [Machine(installation, number) for number in range(plan.daemons)]
+            for machine in machines:
+                machine.start()
+            await asyncio.sleep((plan.end - plan.begin).total_seconds())
+            await asyncio.gather(*(machine.stop() for machine in machines))
     return world.trace
 
 
