@@ -59,7 +59,7 @@ def repetitions(
         if not thread and is_down(record) and shows(records, just_before, succeeded):
             yield f"twice: a second thread about {name} at {record.at}"
         if "again:" in text(record) or "withdrawn" in text(record):
-            texts = {told for told in texts if told[0] != thread}
+            texts = {text_ for text_ in texts if text_[0] != thread}
         if thread and (thread, text(record)) in texts:
             yield f"twice: {text(record)!r} at {record.at}"
         texts.add((thread, text(record)))

@@ -57,14 +57,14 @@ def take(
             late_facts.report(ctx, fact)
         newest[key] = max(ordered[-1], newest.get(key, ordered[-1]))
     # One that is gone is forgotten once these samples have ended its last alert.
-    known = [key for key in sorted(newest) if key in ctx.state.subjects]
-    for key in known:
+    left = [key for key in sorted(newest) if key in ctx.state.subjects]
+    for key in left:
         if (subject := ctx.state.subjects[key]).silent_since is not None:
             ctx.put_subject(replace(subject, silent_since=None))
         ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
     for key in sorted({*newest, *changed}) if index.no_datas else ():
         evaluate_no_data(ctx, key)
-    return [key for key in known if key in ctx.state.subjects]
+    return [key for key in left if key in ctx.state.subjects]
 
 
 def _store(ctx: StepContext, event: model.Polled) -> tuple[_Times, _Times]:

@@ -105,7 +105,7 @@ def test_one_that_vanishes_while_it_is_to_be_evaluated_again_is_forgotten_for_go
     assert "vyvx/a" not in w.state.subjects
 
 
-def test_samples_of_one_that_is_gone_may_be_the_last_that_is_heard_of_it():
+def test_samples_of_one_that_is_gone_may_end_its_last_alert():
     impaired = engine.Expression(holds=lambda context: context["state"] == "impaired")
     full = engine.Threshold(metric="load", limit=80.0)
     w = world(rule(condition=impaired), rule(name="full", condition=full))
