@@ -11,17 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
-async def run(work: Callable[[], Result]) -> Result:
+async def run(work: Callable[[], Result], threads: Executor | None = None) -> Result:
     """Return what `work` returns, from a thread, in which nobody else may use what it uses.
 
-    It runs to its end even where the caller is cancelled: a thread cannot be stopped.
+    It runs to its end even where the caller is cancelled: a thread cannot be stopped. None: one of
+    the loop's threads.
     """
-    running = asyncio.get_running_loop().run_in_executor(None, work)
+    running = asyncio.get_running_loop().run_in_executor(threads, work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

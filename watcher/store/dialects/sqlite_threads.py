@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, ScalarResult, event
 
+from watcher import off_loop
+
 Result = TypeVar("Result")
 
 
@@ -34,7 +36,7 @@ class ThreadedEngine:
                 return work(connection)
 
         async with self._free:
-            return await _finish(self._threads, run)
+            return await off_loop.run(run, self._threads)
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[ThreadedConnection]:
@@ -56,7 +58,7 @@ class ThreadedEngine:
 
     async def dispose(self) -> None:
         """Close the connections, then end the threads."""
-        await _finish(self._threads, self._engine.dispose)
+        await off_loop.run(self._engine.dispose, self._threads)
         self._threads.shutdown()
 
 
@@ -76,7 +78,7 @@ class ThreadedConnection:
                 self._connection = self._engine.connect()
             return work(self._connection)
 
-        return await _finish(self._threads, run)
+        return await off_loop.run(run, self._threads)
 
     async def execute(
         self, statement: Executable, parameters: Any = None
@@ -100,7 +102,7 @@ class ThreadedConnection:
     async def close(self) -> None:
         """Roll back what is not committed, and give the connection back."""
         if self._connection is not None:
-            await _finish(self._threads, self._connection.close)
+            await off_loop.run(self._connection.close, self._threads)
 
 
 def begin_with(engine: Engine, statement: str) -> None:
@@ -109,17 +111,3 @@ def begin_with(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
-
-
-async def _finish(threads: ThreadPoolExecutor, run: Callable[[], Result]) -> Result:
-    """Run to the end, even where the caller is cancelled: a thread cannot be stopped."""
-    running = asyncio.get_running_loop().run_in_executor(threads, run)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        while not running.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()  # of no use to a caller that has gone
-        raise
