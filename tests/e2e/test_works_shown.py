@@ -39,12 +39,12 @@ async def test_works_are_shown_to_people_programs_and_calendars(world, daemon, s
         calendar = icalendar.Calendar.from_ical((await site("/works.ics"))[1])
         (event,) = recurring_ical_events.of(calendar).between(begin, end)
         assert (event["DTSTART"].dt, event["DTEND"].dt) == (begin, end)
-        assert b"21266034 of lumen" in (await site("/works"))[1]
-        assert b"planned works 21266034 of lumen until" in (await site("/"))[1]
+        assert b"21266034 of Lumen" in (await site("/works"))[1]
+        assert b"planned works 21266034 of Lumen until" in (await site("/"))[1]
         code, output, _ = await watcher("incidents")
-        assert (code, "  21266034 of lumen under way until" in output) == (0, True)
+        assert (code, "  21266034 of Lumen under way until" in output) == (0, True)
         code, output, _ = await watcher("status")
-        assert (code, "  21266034 of lumen under way until" in output) == (0, True)
+        assert (code, "  21266034 of Lumen under way until" in output) == (0, True)
 
         assert (await watcher("works", "dismiss", "2126", "--by", "ann"))[0] == 0
         (document,) = json.loads((await site("/api/v1/works?state=dismissed"))[1])["works"]

@@ -32,5 +32,5 @@ def plan(builder):
     )
     builder.add_entry(
         model.EntryKind.SUPPRESSED,
-        "planned by works CHG-1 of lumen until 04:00 UTC: nobody is called",
+        "planned by works CHG-1 of Lumen until 04:00 UTC: nobody is called",
     )

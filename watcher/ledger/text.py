@@ -99,7 +99,7 @@ def _outages(circuit: CircuitDocument) -> Iterator[str]:
         corrected = f" (corrected by the vendor's record on {circuit.corrected_at[:10]})"
     yield f"{circuit.name}{corrected}"
     if len(circuit.outages) > 1 and (sides := describe_sides(circuit)):
-        yield f"  likely side: {sides}"
+        yield f"  {sides}"
     for outage in circuit.outages:
         yield f"  {_when(outage)}"
         yield f"    {_what(outage)}"
@@ -140,9 +140,9 @@ def describe_record(record: RecordDocument) -> str:
 
 
 def describe_sides(circuit: CircuitDocument) -> str:
-    """Return the minutes that a circuit was bad, by the side that was likely at fault."""
+    """Return how long each side was likely at fault: `likely Lumen side: 60.0 min`."""
     return ", ".join(
-        f"{side} {minutes(spent)} min"
+        f"{model.format_side(FaultDomain(side))}: {minutes(spent)} min"
         for side, spent in circuit.bad_minutes_by_side.items()
         if side != FaultDomain.NONE and spent
     )

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         WorkDismissed,
     )
     from watcher.model.formatting import (
+        format_carrier,
         format_date_time,
         format_direction,
         format_ending,
@@ -263,6 +264,7 @@ __all__ = [
     "WorkStatus",
     "WorkWindow",
     "failure_reason",
+    "format_carrier",
     "format_date_time",
     "format_direction",
     "format_duration",

@@ -23,6 +23,24 @@ ENDINGS: Mapping[Resolution, str] = {
     Resolution.RULE_REMOVED: "resolved because its rule was removed",
     Resolution.MERGED: "merged into a storm",
 }
+# Carriers whose names are not one word with a capital letter, by what works know them as.
+_CARRIERS: Mapping[str, str] = {
+    "aquacomms": "Aqua Comms",
+    "att": "AT&T",
+    "aws": "AWS",
+    "bso": "BSO",
+    "crowncastle": "Crown Castle",
+    "eunetworks": "euNetworks",
+    "flag": "FLAG",
+    "globalcloudxchange": "Global Cloud Xchange",
+    "gtt": "GTT",
+    "hgc": "HGC",
+    "ntt": "NTT",
+    "packetfabric": "PacketFabric",
+    "pccw": "PCCW",
+    "retn": "RETN",
+    "summitig": "SummitIG",
+}
 _SIDES: Mapping[FaultDomain, tuple[str, str]] = {
     FaultDomain.LUMEN: ("likely", "Lumen side"),
     FaultDomain.ORANGE: ("likely", "Orange side"),
@@ -114,7 +132,13 @@ def format_ending(resolution: Resolution | None) -> str:
     return ENDINGS[resolution] if resolution else "resolved"
 
 
+def format_carrier(provider: str) -> str:
+    """Return who sends notices as people write it: `Lumen` for `lumen`; a domain as it is."""
+    name = _CARRIERS.get(provider, provider)
+    return name.capitalize() if name.islower() and name.isalpha() else name
+
+
 def format_planned(planned: Planned, now: datetime | None = None) -> str:
-    """Return planned works as people call them: `planned works 123 of lumen until 04:00 UTC`."""
+    """Return planned works as people call them: `planned works 123 of Lumen until 04:00 UTC`."""
     until = format_time(planned.end, now, seconds=False)
-    return f"planned works {planned.id} of {planned.provider} until {until}"
+    return f"planned works {planned.id} of {format_carrier(planned.provider)} until {until}"

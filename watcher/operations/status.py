@@ -349,7 +349,7 @@ def describe_muted(
 
 
 def describe_works(works: Sequence[NamedWork], now: datetime) -> list[str]:
-    """Return what planned works may hold back now: `planned works 123 of lumen until 04:00 UTC`."""
+    """Return what planned works may hold back now: `planned works 123 of Lumen until 04:00 UTC`."""
     running = [work for work in works if work.holds_back(now)]
     lines = [
         f"planned works {work.title} until {model.format_time(work.end, now, seconds=False)}"
@@ -360,7 +360,7 @@ def describe_works(works: Sequence[NamedWork], now: datetime) -> list[str]:
 
 
 def describe_work(work: NamedWork, now: datetime) -> str:
-    """Return works of ours in one line: `123 of lumen under way until 04:00 UTC: 2 services`."""
+    """Return works of ours in one line: `123 of Lumen under way until 04:00 UTC: 2 services`."""
     services = "1 service" if work.subjects == 1 else f"{work.subjects} services"
     impact = IMPACTS[work.impact]
     if work.begin <= now:

@@ -47,7 +47,7 @@ def by_subject(kept: Iterable[model.Work], find: works.FindSubjects, now: dateti
 
 
 def describe(shown: SubjectWork, now: datetime) -> str:
-    """Return works of a subject: `works 123 of lumen until 04:00 UTC: outage announced`."""
+    """Return works of a subject: `works 123 of Lumen until 04:00 UTC: outage announced`."""
     window, title = shown.window, works.title(shown.work)
     announced = f"{works.IMPACTS[shown.impact]} announced"
     if shown.is_running(now):

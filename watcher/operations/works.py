@@ -166,8 +166,8 @@ def next_window(work: Work, now: datetime) -> WorkWindow | None:
 
 
 def title(work: Work) -> str:
-    """Return what works are called: `123456 of lumen`."""
-    return f"{clean(work.notice.id, 80)} of {clean(work.notice.provider, 60)}"
+    """Return what works are called: `123456 of Lumen`."""
+    return f"{clean(work.notice.id, 80)} of {clean(model.format_carrier(work.notice.provider), 60)}"
 
 
 def describe_window(window: WorkWindow) -> str:

@@ -142,7 +142,7 @@ async def test_a_reader_who_does_not_see_finds_everything_by_name(night, open_pa
     await expect(page.get_by_role("heading", level=1)).to_have_text(HEADLINE)
     for name in ("Incidents", "Sources", "Receivers", "Accounts", "Daemons", "Silences"):
         await expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
-    await expect(page.get_by_role("progressbar", name="calls of orange")).to_have_count(1)
+    await expect(page.get_by_role("progressbar", name="calls of Orange")).to_have_count(1)
     assert await page.evaluate("document.documentElement.lang") == "en"
     for path in PATHS[1:]:
         await page.goto(night.url + path)

@@ -67,7 +67,7 @@ async def test_a_desktop_has_seven_days_in_a_row_and_a_phone_the_days_with_works
 async def test_a_day_leads_to_what_is_said_of_each_maintenance(month, open_page):
     page = await open_page(java_script_enabled=False)
     await page.goto(f"{month.url}/works")
-    await page.get_by_role("link", name="CHG-2 of lumen").first.click()
+    await page.get_by_role("link", name="CHG-2 of Lumen").first.click()
     target = page.locator(":target")
     await expect(target).to_contain_text("cancelled")
     await expect(target).to_be_in_viewport()

@@ -65,7 +65,7 @@ def test_one_that_outlasts_its_window_and_the_grace_calls_once_and_says_why(week
     ((called_at, text),) = calls(week, "Studio line")
     assert called_at == at("thu 03:10")
     assert "offline" in text
-    why = "still there after planned works 300300 of lumen, which were to end at 03:00 UTC"
+    why = "still there after planned works 300300 of Lumen, which were to end at 03:00 UTC"
     assert [m for m in week.channel if "Studio line" in m.text and why in m.text]
 
 

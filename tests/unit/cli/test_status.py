@@ -120,7 +120,7 @@ async def test_no_line_is_wider_than_the_terminal_and_nothing_of_a_reason_is_los
 
 WORK = {
     "key": "lumen/CHG-1",
-    "title": "CHG-1 of lumen",
+    "title": "CHG-1 of Lumen",
     "begin": "2026-11-28T12:00:00Z",
     "end": "2026-11-29T01:00:00Z",
     "impact": "outage",
@@ -129,15 +129,15 @@ WORK = {
 
 
 async def test_planned_works_of_ours_have_a_line(watcher, monkeypatch):
-    soon = {**WORK, "title": "CHG-2 of orange", "begin": "2999-01-01T02:00:00Z"}
+    soon = {**WORK, "title": "CHG-2 of Orange", "begin": "2999-01-01T02:00:00Z"}
     soon |= {"end": "2999-01-01T06:00:00Z", "impact": "degraded", "subjects": 1}
     report = {**REPORT, "sources": [], "works": [WORK, soon]}
     monkeypatch.setattr(status, "request", lambda *_: report)
     _, first, second = table((await watcher("status")).out, "HELD BACK BY")
     assert first[:2] == ["planned works", "lumen/CHG-1"]
-    assert first[2].startswith("CHG-1 of lumen under way until ")
+    assert first[2].startswith("CHG-1 of Lumen under way until ")
     assert first[2].endswith(": outage of 2 services")
-    assert second[2] == ("CHG-2 of orange from 2999-01-01 02:00 UTC for 4 h: degraded of 1 service")
+    assert second[2] == ("CHG-2 of Orange from 2999-01-01 02:00 UTC for 4 h: degraded of 1 service")
 
 
 async def test_rules_that_match_nothing_have_a_line(watcher, monkeypatch):

@@ -74,7 +74,7 @@ async def test_nothing_known_is_said(works, store):
 
 
 async def test_one_is_shown_by_how_its_id_begins(works):
-    assert (await works("show", "chg-1")).out.splitlines()[0] == "CHG-1/a b of lumen: ahead"
+    assert (await works("show", "chg-1")).out.splitlines()[0] == "CHG-1/a b of Lumen: ahead"
     assert json.loads((await works("show", "lumen/CHG-1/a b", "--json")).out)["id"] == "CHG-1/a b"
     several = await works("show", "chg")
     assert several.code == 1

@@ -82,8 +82,8 @@ async def test_works_of_ours_that_are_under_way_or_begin_within_a_week_are_comin
         work("NO", window(NOW + DAY), dismissed_by="ann"),
     ]
     first, second = await affected.coming()
-    assert (first.title, first.impact, first.subjects) == ("NOW of orange", WorkImpact.DEGRADED, 1)
-    assert (second.title, second.begin) == ("SOON of lumen", NOW + 2 * DAY)
+    assert (first.title, first.impact, first.subjects) == ("NOW of Orange", WorkImpact.DEGRADED, 1)
+    assert (second.title, second.begin) == ("SOON of Lumen", NOW + 2 * DAY)
     assert (second.impact, second.subjects) == (WorkImpact.OUTAGE, 2)
 
 

@@ -161,7 +161,7 @@ def test_the_spreadsheet_of_outages_has_the_vendors_record_and_the_side():
     assert (first["likely_side"], second["likely_side"]) == ("lumen", "source")
     (row,) = csv.DictReader(io.StringIO(text.csv_text(ledger)))
     assert (row["bad_lumen"], row["bad_source"], row["bad_orange"]) == ("60.0", "60.0", "0.0")
-    assert "  likely side: lumen 60.0 min, source 60.0 min" in text.lines(ledger)
+    assert "  likely Lumen side: 60.0 min, likely source side: 60.0 min" in text.lines(ledger)
 
 
 def test_nothing_is_claimed_where_the_target_is_met_or_the_fault_was_the_sources():

@@ -247,15 +247,15 @@ def test_where_none_was_affected_the_nearest_one_is_in_it(builder):
 def test_the_carriers_own_works_are_on_the_timeline_and_whom_we_call_is_not(builder):
     builder.add_entry(
         model.EntryKind.SUPPRESSED,
-        "planned by works CHG-1 of lumen until 04:00 UTC: nobody is called",
-        planned="planned works CHG-1 of lumen until 04:00 UTC",
+        "planned by works CHG-1 of Lumen until 04:00 UTC: nobody is called",
+        planned="planned works CHG-1 of Lumen until 04:00 UTC",
     )
-    why = "still there after planned works CHG-1 of lumen, which were to end at 04:00 UTC"
+    why = "still there after planned works CHG-1 of Lumen, which were to end at 04:00 UTC"
     builder.add_entry(
         model.EntryKind.RELEASED, f"notifications resumed: {why}", after=3_600, planned=why
     )
     lines = carrier_packet.render_packet(builder.incident_view(), NOW)
     assert lines[-2:] == [
-        "2026-11-21 03:10:22  planned works CHG-1 of lumen until 04:00 UTC",
+        "2026-11-21 03:10:22  planned works CHG-1 of Lumen until 04:00 UTC",
         f"2026-11-21 04:10:22  {why}",
     ]

@@ -135,7 +135,7 @@ def test_a_notice_is_named_as_works_have_it():
 def test_everything_is_shown_with_our_own_subjects_and_the_people():
     moved = work(moved_from=(window(NOW + 2 * HOUR),), confirmed_by="ann")
     assert list(works.lines(moved, NOW, {"2-DEF": ("vyvx/7", "vyvx/8")})) == [
-        "CHG-1 of lumen: ahead",
+        "CHG-1 of Lumen: ahead",
         "  fibre moves",
         "  the carrier says: confirmed, sequence 3; read 2026-11-27 12:00 UTC from file n.ics",
         "  2026-11-29 02:00 to 04:00 UTC",

@@ -54,7 +54,7 @@ async def test_the_page_shows_the_worst_circuit_first_with_its_days_in_words(sit
 
 async def test_the_page_lists_each_outage_with_what_was_seen(site):
     page = await site.get("/availability?month=2026-11")
-    assert "1 outage; likely side: lumen 60.0 min" in page.text
+    assert "1 outage; likely Lumen side: 60.0 min" in page.text
     assert "2026-11-02 00:00:00 to 01:00:00, 60.0 min: offline; likely Lumen side" in page.text
 
 

@@ -116,7 +116,7 @@ async def test_the_board_names_the_works_that_an_outage_belongs_to(serve, reader
     reader.open(replace(planned, suppressed_by=(str(SUPPRESSION),), suppressions=(SUPPRESSION,)))
     async with serve(reporter=reporter) as site:
         board = words((await site.get("/")).text)
-    assert "⊘ planned works CHG-1 of lumen until 04:00 UTC" in board
+    assert "⊘ planned works CHG-1 of Lumen until 04:00 UTC" in board
 
 
 async def test_the_board_shows_the_health_of_sources_and_receivers(night):

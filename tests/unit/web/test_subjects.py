@@ -214,12 +214,12 @@ async def test_a_service_says_which_works_name_it_on_its_page_and_in_the_list(ho
         work("GONE", window(NOW - HOUR), status=model.WorkStatus.CANCELLED),
     ]
     text = words((await house.get(f"/subjects/{SUBJECT.key}")).text)
-    assert "works NOW of lumen under way until 04:24 UTC: degraded announced" in text
-    assert "works LATER of lumen on 2026-11-23 03:24 to 05:24 UTC: degraded announced" in text
+    assert "works NOW of Lumen under way until 04:24 UTC: degraded announced" in text
+    assert "works LATER of Lumen on 2026-11-23 03:24 to 05:24 UTC: degraded announced" in text
     assert not any(name in text for name in ("OVER", "OTHERS", "GONE"))
     listed = words((await house.get("/subjects?works=running")).text)
     assert "1 fit" in listed
-    assert "works NOW of lumen under way until 04:24 UTC: degraded announced, and 1 more" in listed
+    assert "works NOW of Lumen under way until 04:24 UTC: degraded announced, and 1 more" in listed
 
 
 async def test_works_that_are_ahead_are_not_under_way(house, reader):

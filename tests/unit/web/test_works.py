@@ -46,14 +46,14 @@ async def test_the_page_has_each_day_of_a_window_and_each_maintenance(site):
     assert "Planned works in 2026-11" in page.text
     assert '23:00\N{EN DASH}24:00 <a href="#work-' in page.text
     assert '00:00\N{EN DASH}01:00 <a href="#work-' in page.text
-    assert "&lt;b&gt;&amp; of orange" in page.text
+    assert "&lt;b&gt;&amp; of Orange" in page.text
     assert "<b>&" not in page.text
     assert 'href="/subjects/vyvx/1234567"' in page.text
     assert "none of ours" in page.text
     assert "dismissed by ann: outages call people" in page.text
     assert 'href="/works?month=2026-12&amp;zone=UTC"' in page.text
     assert "OLD" not in page.text
-    assert "OLD of lumen" in (await site.get("/works?month=2026-10")).text
+    assert "OLD of Lumen" in (await site.get("/works?month=2026-10")).text
 
 
 async def test_each_window_stands_where_it_is_and_not_where_another_one_is(site, reader):
@@ -148,10 +148,10 @@ async def test_a_calendar_programs_reads_each_window_as_an_event(site):
     calendar = await read(site)
     events = recurring_ical_events.of(calendar).between(NOW, NOW + 10 * DAY)
     assert sorted((str(event["SUMMARY"]), str(event["STATUS"])) for event in events) == [
-        ("<b>& of orange: outage", "CANCELLED"),
-        ("CHG-1 of lumen: outage", "CONFIRMED"),
-        ("CHG-1 of lumen: outage", "CONFIRMED"),
-        ("RUN of lumen: outage", "CANCELLED"),
+        ("<b>& of Orange: outage", "CANCELLED"),
+        ("CHG-1 of Lumen: outage", "CONFIRMED"),
+        ("CHG-1 of Lumen: outage", "CONFIRMED"),
+        ("RUN of Lumen: outage", "CANCELLED"),
     ]
     (tonight,) = [event for event in events if event["DTSTART"].dt == TONIGHT.begin]
     assert tonight["DTEND"].dt == TONIGHT.end
@@ -243,16 +243,16 @@ async def test_works_under_way_are_in_the_headline_and_the_next_ones_below(serve
     reporter = sample_data.reporter(
         reader,
         works=(
-            named("CHG-1 of lumen", NOW - HOUR),
-            named("QUIET of lumen", NOW - HOUR, impact=model.WorkImpact.NO_IMPACT),
-            named("CHG-2 of lumen", NOW + DAY),
+            named("CHG-1 of Lumen", NOW - HOUR),
+            named("QUIET of Lumen", NOW - HOUR, impact=model.WorkImpact.NO_IMPACT),
+            named("CHG-2 of Lumen", NOW + DAY),
         ),
     )
     async with serve(reporter=reporter) as site:
         page = (await site.get("/")).text
-    assert "No open incidents, planned works CHG-1 of lumen until 04:24 UTC</h1>" in page
-    assert "CHG-2 of lumen from 2026-11-22 03:24 UTC for 2 h: outage of 2 services" in page
-    assert "QUIET of lumen under way until 04:24 UTC: no impact of 2 services" in page
+    assert "No open incidents, planned works CHG-1 of Lumen until 04:24 UTC</h1>" in page
+    assert "CHG-2 of Lumen from 2026-11-22 03:24 UTC for 2 h: outage of 2 services" in page
+    assert "QUIET of Lumen under way until 04:24 UTC: no impact of 2 services" in page
     assert 'class="headline watch"' in page
 
 
@@ -262,7 +262,7 @@ async def test_every_month_has_whole_weeks_when_the_clocks_change_as_well(site, 
     reader.kept_works = [work("DST", window(begin, hours=2))]
     page = await site.get(f"/works?month=2026-11&zone={zone}")
     assert page.text.count("<td") == 6 * 7
-    assert "DST of lumen" in page.text
+    assert "DST of Lumen" in page.text
 
 
 def parts(status):

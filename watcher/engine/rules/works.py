@@ -338,7 +338,7 @@ _IMPACTS = {
 
 def name_of(planned: Planned) -> str:
     """Return what people call a work: `planned works 123 of CARRIER`."""
-    return f"planned works {planned.id} of {planned.provider}"
+    return f"planned works {planned.id} of {model.format_carrier(planned.provider)}"
 
 
 def remark(subject: Affected, fault: Fault, planned: Planned) -> str:

@@ -92,7 +92,11 @@ def reference(work: Work) -> str:
 
 
 def _whose(work: Work) -> str:
-    return f"{clean(work.notice.provider, _NAME)} {clean(work.notice.id, _NAME)}"
+    return f"{_carrier(work)} {clean(work.notice.id, _NAME)}"
+
+
+def _carrier(work: Work) -> str:
+    return clean(model.format_carrier(work.notice.provider), _NAME)
 
 
 def suffering(circuits: Sequence[Circuit], *, most: int = MOST, sites: bool = False) -> str:
@@ -160,7 +164,7 @@ def title(outlook: Outlook) -> str:
     groups = list(by_carrier(outlook, outlook.unknown))
     carrier, ids = groups[0] if groups else (None, ())
     if carrier is not None:
-        whose, provider = clean(carrier, _NAME), clean(outlook.work.notice.provider, _NAME)
+        whose, provider = clean(model.format_carrier(carrier), _NAME), _carrier(outlook.work)
         what = f"{_shown(ids, most=2)} of {whose} in a notice from {provider}."
     else:
         what = _asked(outlook.work, ids)
@@ -291,7 +295,7 @@ def _of_another(
     work: Work, ids: Sequence[str], carrier: str, told: str = "", *, most: int = 5
 ) -> str:
     """Return that circuits are of another carrier than the one that sent a notice."""
-    carrier, provider = clean(carrier, _NAME), clean(work.notice.provider, _NAME)
+    carrier, provider = clean(model.format_carrier(carrier), _NAME), _carrier(work)
     are = "is in the inventory as a circuit"
     if len(ids) != 1:
         are = "are in the inventory as circuits"
@@ -312,7 +316,7 @@ def _shown(ids: Sequence[str], *, most: int) -> str:
 
 def status(work: Work) -> str:
     """Return what the carrier says of works whose plan is as before."""
-    return f"{clean(work.notice.provider, _NAME)} says: {work.notice.status}"
+    return f"{_carrier(work)} says: {work.notice.status}"
 
 
 def confirmed(by: str) -> str:

@@ -19,9 +19,9 @@ def test_a_digest_comes_seven_days_and_one_day_before_a_window():
     w.until(20)
     assert w.given == [(3, "7d", W1), (9, "24h", W1), (10.25, "end", W1)]
     first, second, end = w.announced
-    assert first.text == "In 7 days: NYC-LON 1 down, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1"
+    assert first.text == "In 7 days: NYC-LON 1 down, Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1"
     assert second.text.startswith("In 24 hours: NYC-LON 1")
-    assert end.text == "Over: works on NYC-LON 1, lumen W1"
+    assert end.text == "Over: works on NYC-LON 1, Lumen W1"
     assert all(entry.notify for entry in w.announced)
 
 
@@ -112,7 +112,7 @@ def test_moved_works_are_announced_with_both_times_and_have_digests_for_the_new_
     w.read(10, **LUMEN)
     w.read(20, at=4, **LUMEN)
     assert w.text == (
-        "Moved: NYC-LON 1 down, Fri 11 Dec 03:00 to 09:00 UTC, lumen W1;"
+        "Moved: NYC-LON 1 down, Fri 11 Dec 03:00 to 09:00 UTC, Lumen W1;"
         " it was Tue 1 Dec 03:00 to 09:00 UTC"
     )
     w.until(21)
@@ -154,7 +154,7 @@ def test_cancelled_works_say_nothing_after_their_cancellation():
     w = WorksWorld()
     w.read(10, **LUMEN)
     w.read(10, at=4, status=WorkStatus.CANCELLED, **LUMEN)
-    assert w.text == "Cancelled: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1"
+    assert w.text == "Cancelled: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1"
     assert w.incident.title == w.text
     assert w.incident.resolution is model.Resolution.ENDED
     w.until(12)
@@ -167,7 +167,7 @@ def test_a_window_that_is_cancelled_under_a_name_of_its_own_is_said_in_the_threa
     w.read(10, at=5, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
     assert w.given == [(4, "7d", W1), (5, "moved", W1)]
     assert w.text == (
-        "Changed: NYC-LON 1 down, Wed 2 Dec 03:00 to 09:00 UTC, lumen W1;"
+        "Changed: NYC-LON 1 down, Wed 2 Dec 03:00 to 09:00 UTC, Lumen W1;"
         " cancelled: Tue 1 Dec 03:00 to 09:00 UTC"
     )
     assert w.announced[-1].notify
@@ -183,7 +183,7 @@ def test_the_thread_ends_when_the_only_window_is_cancelled_under_a_name_of_its_o
     w.read(10, at=4, **LUMEN)
     w.read(10, at=5, id="W1-1", status=WorkStatus.CANCELLED, **LUMEN)
     assert w.given == [(4, "7d", W1), (5, "end", W1)]
-    assert w.text == "Cancelled: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1-1"
+    assert w.text == "Cancelled: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1-1"
     assert w.incident.status is IncidentStatus.RESOLVED
     w.until(12)
     assert len(w.given) == 2
@@ -230,7 +230,7 @@ def test_postponed_works_without_a_new_time_end_their_thread():
     w.read(10, **LUMEN)
     w.read(10, at=4, status=WorkStatus.RESCHEDULED, **LUMEN)
     assert w.text == (
-        "Postponed: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1; no new time yet"
+        "Postponed: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1; no new time yet"
     )
     w.until(12)
     assert w.given == [(3, "7d", W1), (4, "end", W1)]
@@ -240,7 +240,7 @@ def test_completed_works_end_their_thread():
     w = WorksWorld()
     w.read(10, **LUMEN)
     w.read(10, at=10.1, status=WorkStatus.COMPLETED, **LUMEN)
-    assert w.text == "Completed: works on NYC-LON 1, lumen W1"
+    assert w.text == "Completed: works on NYC-LON 1, Lumen W1"
     w.until(12)
     assert len(w.announced) == 3
 
@@ -248,9 +248,9 @@ def test_completed_works_end_their_thread():
 def test_a_carriers_word_that_changes_no_plan_is_a_quiet_entry():
     w = WorksWorld()
     w.read(10, at=4, status=WorkStatus.TENTATIVE, **LUMEN)
-    assert w.text.endswith("lumen W1 (tentative)")
+    assert w.text.endswith("Lumen W1 (tentative)")
     w.read(10, at=5, status=WorkStatus.CONFIRMED, **LUMEN)
-    assert (w.text, w.announced[-1].notify) == ("lumen says: confirmed", False)
+    assert (w.text, w.announced[-1].notify) == ("Lumen says: confirmed", False)
 
 
 def test_a_person_confirms_works_and_withdraws_that():
@@ -283,7 +283,7 @@ def test_dismissed_works_say_who_has_dismissed_them_and_nothing_more():
     w.read(10, at=4, **LUMEN)
     w.step(model.WorkDismissed(work=W1, by="ann"))
     assert w.text == (
-        "Dismissed by ann: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1;"
+        "Dismissed by ann: works on NYC-LON 1, Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1;"
         " outages call people"
     )
     w.read(20, at=5, **LUMEN)
@@ -318,7 +318,7 @@ def test_times_are_on_the_teams_clocks_as_well():
     assert "Tue 1 Dec 03:00 to 09:00 UTC (Mon 30 Nov 22:00 to 04:00 EST)" in w.text
     w = WorksWorld(zone="Europe/London")
     w.read(10, at=4, **LUMEN)
-    assert "Tue 1 Dec 03:00 to 09:00 UTC, lumen W1" in w.text
+    assert "Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1" in w.text
 
 
 def test_the_clock_of_the_machine_moves_no_window():

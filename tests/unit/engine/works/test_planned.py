@@ -38,7 +38,7 @@ OUTAGE_AND_DEGRADED = tuple(
 
 
 def with_works(*rules, inventory=None, **entries):
-    """A world whose vyvx/a is the circuit C1 of lumen, unless other entries are given."""
+    """A world whose vyvx/a is the circuit C1 of Lumen, unless other entries are given."""
     entries = entries or {"vyvx_a": A}
     return World(ruleset(*(rules or (rule(notify=("noc",)),)), inventory=FakeInventory(**entries)))
 
@@ -71,7 +71,7 @@ def test_an_outage_inside_its_window_calls_nobody():
         end=START + minutes(60),
         impact=WorkImpact.OUTAGE,
     )
-    assert w.last_text == "planned by works W1 of lumen until 04:00 UTC: nobody is called"
+    assert w.last_text == "planned by works W1 of Lumen until 04:00 UTC: nobody is called"
     w.poll(minutes(40), a="online")
     assert w.incident.status is model.IncidentStatus.RESOLVED
     assert not w.incident.told_at
@@ -92,7 +92,7 @@ def test_one_that_outlasts_the_window_and_the_grace_calls_once_and_says_why():
     w.poll(minutes(90), a="offline")
     assert released(w) == [
         (
-            "notifications resumed: still there after planned works W1 of lumen,"
+            "notifications resumed: still there after planned works W1 of Lumen,"
             " which were to end at 04:00 UTC"
         )
     ]
@@ -161,7 +161,7 @@ def test_the_call_says_what_was_announced_instead():
     announce(w, (10, 60), impact=WorkImpact.NO_IMPACT)
     w.poll(minutes(0), a="online")
     w.poll(minutes(12), a="offline")
-    assert w.last_text.endswith("; worse than planned works W1 of lumen, which announced no impact")
+    assert w.last_text.endswith("; worse than planned works W1 of Lumen, which announced no impact")
 
 
 def measured(at, mbps):
@@ -178,7 +178,7 @@ def test_a_line_of_which_nothing_is_measured_any_more_is_down(impact, is_called)
     w.poll(minutes(12), source="evpl", samples=measured(12, 7), a={})
     w.poll(minutes(30), source="evpl", a={})
     assert called(w) is is_called
-    remark = "; worse than planned works W1 of lumen, which announced degraded service"
+    remark = "; worse than planned works W1 of Lumen, which announced degraded service"
     assert w.last_text.endswith(remark) is is_called
 
 
@@ -215,7 +215,7 @@ def test_people_are_called_when_it_becomes_worse_than_announced():
     assert called(w)
     assert released(w) == [
         (
-            "notifications resumed: a is worse than planned works W1 of lumen announced, which is"
+            "notifications resumed: a is worse than planned works W1 of Lumen announced, which is"
             " degraded service"
         )
     ]
@@ -244,7 +244,7 @@ def test_one_that_is_not_named_calls_for_its_whole_group():
     assert not called(w)
     w.poll(minutes(20), b="offline")
     assert called(w)
-    assert released(w) == ["notifications resumed: b is not named by planned works W1 of lumen"]
+    assert released(w) == ["notifications resumed: b is not named by planned works W1 of Lumen"]
 
 
 def test_one_that_is_not_named_calls_for_a_storm():
@@ -311,20 +311,20 @@ def test_a_fault_from_well_before_the_window_is_none_though_it_fires_in_it():
     w.poll(minutes(5), a="offline")
     w.poll(minutes(25), a="offline")
     assert called(w)
-    assert w.last_text.endswith("; it broke before planned works W1 of lumen")
+    assert w.last_text.endswith("; it broke before planned works W1 of Lumen")
 
 
 @pytest.mark.parametrize(
     ("status", "windows", "why"),
     [
-        (WorkStatus.CANCELLED, [(10, 60)], "planned works W1 of lumen were cancelled"),
+        (WorkStatus.CANCELLED, [(10, 60)], "planned works W1 of Lumen were cancelled"),
         (
             WorkStatus.RESCHEDULED,
             [(120, 180)],
-            "planned works W1 of lumen were moved to 05:00 UTC",
+            "planned works W1 of Lumen were moved to 05:00 UTC",
         ),
-        (WorkStatus.RESCHEDULED, [(10, 60)], "planned works W1 of lumen were moved"),
-        (WorkStatus.CONFIRMED, [(120, 180)], "planned works W1 of lumen were moved to 05:00 UTC"),
+        (WorkStatus.RESCHEDULED, [(10, 60)], "planned works W1 of Lumen were moved"),
+        (WorkStatus.CONFIRMED, [(120, 180)], "planned works W1 of Lumen were moved to 05:00 UTC"),
     ],
 )
 def test_works_that_are_cancelled_or_moved_meanwhile_call_at_once(status, windows, why):
@@ -343,7 +343,7 @@ def test_works_that_no_longer_name_the_circuit_call_at_once():
     w.poll(minutes(0), a="online")
     w.poll(minutes(12), a="offline")
     announce(w, (10, 60), at=minutes(20), sequence=2, circuits=("C9",))
-    assert released(w) == ["notifications resumed: a is not named by planned works W1 of lumen"]
+    assert released(w) == ["notifications resumed: a is not named by planned works W1 of Lumen"]
 
 
 def test_completed_works_leave_the_grace_and_no_more():
@@ -357,7 +357,7 @@ def test_completed_works_leave_the_grace_and_no_more():
     assert called(w)
     assert released(w) == [
         (
-            "notifications resumed: still there after planned works W1 of lumen,"
+            "notifications resumed: still there after planned works W1 of Lumen,"
             " which were completed at 03:20 UTC"
         )
     ]
@@ -370,7 +370,7 @@ def test_works_that_are_dismissed_meanwhile_call_and_count_again_once_confirmed(
     w.poll(minutes(12), a="offline")
     w.step(model.WorkDismissed(work="lumen/W1", by="ann"), minutes(20))
     assert called(w)
-    assert released(w) == ["notifications resumed: planned works W1 of lumen were dismissed by ann"]
+    assert released(w) == ["notifications resumed: planned works W1 of Lumen were dismissed by ann"]
 
 
 def test_works_announced_while_it_is_down_are_planned_from_then_on():
@@ -395,7 +395,7 @@ def test_a_source_that_goes_blind_meanwhile_calls_when_the_window_is_over():
     assert notified == {"down": ("noc",), "blind": ("noc",)}
     assert released(w) == [
         (
-            "notifications resumed: still there after planned works W1 of lumen,"
+            "notifications resumed: still there after planned works W1 of Lumen,"
             " which were to end at 04:00 UTC"
         )
     ]
@@ -438,7 +438,7 @@ def test_a_reload_that_takes_the_circuit_away_calls():
         minutes(20),
     )
     assert called(w)
-    assert released(w) == ["notifications resumed: a is not named by planned works W1 of lumen"]
+    assert released(w) == ["notifications resumed: a is not named by planned works W1 of Lumen"]
 
 
 def test_a_clock_that_is_set_past_the_window_calls():
@@ -494,7 +494,7 @@ def test_a_fault_after_the_window_reopens_and_calls():
     assert called(w)
     assert released(w) == [
         (
-            "notifications resumed: a broke after planned works W1 of lumen,"
+            "notifications resumed: a broke after planned works W1 of Lumen,"
             " which were to end at 04:00 UTC"
         )
     ]
@@ -578,7 +578,7 @@ def test_a_window_of_a_year_excuses_nothing_until_somebody_confirms_it():
     w.poll(minutes(12), a="offline")
     assert called(w)
     assert w.last_text.endswith(
-        "; planned works W1 of lumen are announced for 364 d 23 h: confirm them if that is right"
+        "; planned works W1 of Lumen are announced for 364 d 23 h: confirm them if that is right"
     )
     w.step(model.WorkConfirmed(work="lumen/W1", by="ann"), minutes(13))
     assert not called(w)
@@ -649,7 +649,7 @@ def test_a_part_that_is_cancelled_with_its_whole_is_released_and_says_so():
         minutes(20),
     )
     assert called(w)
-    assert "W1/a of lumen were cancelled" in w.last_text
+    assert "W1/a of Lumen were cancelled" in w.last_text
 
 
 def test_an_update_in_pieces_takes_the_place_of_the_whole():
@@ -706,11 +706,11 @@ def test_works_whose_name_looks_like_a_part_are_their_own():
 @pytest.mark.parametrize(
     ("status", "at", "why"),
     [
-        (WorkStatus.CANCELLED, 20, "planned works W1 of lumen were cancelled"),
+        (WorkStatus.CANCELLED, 20, "planned works W1 of Lumen were cancelled"),
         (
             WorkStatus.COMPLETED,
             30,
-            "still there after planned works W1-1 of lumen, which were completed at 03:20 UTC",
+            "still there after planned works W1-1 of Lumen, which were completed at 03:20 UTC",
         ),
     ],
 )

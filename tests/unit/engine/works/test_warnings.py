@@ -18,7 +18,7 @@ def test_two_circuits_of_a_site_in_works_at_once_are_announced_at_once():
     assert w.given == [(1, "overlap", W2)]
     assert w.text == (
         "Site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time, Mon 21 Dec 06:00 to 09:00 UTC,"
-        " lumen W2 and lumen W1"
+        " Lumen W2 and Lumen W1"
     )
     incident = w.announcements[W2]
     assert (
@@ -34,7 +34,7 @@ def test_two_circuits_of_a_site_in_one_work_are_announced_at_once():
     w = WorksWorld()
     w.read(30, circuits=("1-ABC", "2-DEF"))
     assert [about for _, about, _ in w.given] == ["overlap"]
-    assert w.text.endswith(", lumen W1")
+    assert w.text.endswith(", Lumen W1")
 
 
 def test_circuits_of_a_redundancy_group_are_announced_although_two_carriers_have_them():
@@ -112,7 +112,7 @@ def test_a_reservation_that_is_booked_in_a_window_is_announced_at_once():
     assert w.given == [(1, "booking", W1)]
     assert w.text == (
         "Booked in works: NYC-LON 1 (vyvx/a), Mon 21 Dec 05:24 to 07:48 UTC;"
-        " down Mon 21 Dec 03:00 to 09:00 UTC, lumen W1"
+        " down Mon 21 Dec 03:00 to 09:00 UTC, Lumen W1"
     )
     assert w.incident.title.endswith(", booked: NYC-LON 1")
     assert w.incident.severity is Severity.WARNING
@@ -168,7 +168,7 @@ def test_a_circuit_that_the_inventory_does_not_know_is_asked_about_once():
     w.read(30, circuits=("9-XYZ",))
     assert w.text == (
         "Is 9-XYZ ours? It is not in the inventory: if it is ours, add it to circuit_ids;"
-        " otherwise ignore this (lumen W1, Mon 21 Dec 03:00 to 09:00 UTC)"
+        " otherwise ignore this (Lumen W1, Mon 21 Dec 03:00 to 09:00 UTC)"
     )
     assert w.incident.title == "Is 9-XYZ ours? Planned works Mon 21 Dec 03:00 UTC"
     w.restart()
@@ -202,15 +202,15 @@ def test_a_circuit_of_another_carrier_is_said_to_be_in_the_inventory():
     w.read(30, circuits=("1-ABC",), provider="zayo.com")
     assert w.text == (
         "1-ABC is in the inventory as a circuit of Lumen, and this notice (W1, Mon 21 Dec 03:00 to"
-        " 09:00 UTC) is from zayo. If zayo sends notices for Lumen, add it to [works]"
+        " 09:00 UTC) is from Zayo. If Zayo sends notices for Lumen, add it to [works]"
         " providers"
     )
     assert w.incident.title == (
-        "1-ABC of Lumen in a notice from zayo. Planned works Mon 21 Dec 03:00 UTC"
+        "1-ABC of Lumen in a notice from Zayo. Planned works Mon 21 Dec 03:00 UTC"
     )
     assert w.incident.summary.endswith(
-        "1-ABC is in the inventory as a circuit of Lumen, and this notice is from zayo. If"
-        " zayo sends notices for Lumen, add it to [works] providers"
+        "1-ABC is in the inventory as a circuit of Lumen, and this notice is from Zayo. If"
+        " Zayo sends notices for Lumen, add it to [works] providers"
     )
     w.read(31, at=1, circuits=("1-ABC",), provider="zayo.com")
     assert len(w.given) == 1

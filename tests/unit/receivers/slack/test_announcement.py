@@ -38,7 +38,7 @@ def test_the_message_lists_works_times_circuits_and_the_carriers_words():
     w.read(10, 11, at=4, summary="Swap <!channel> of an amplifier", circuits=("1-ABC", "9-XYZ"))
     (text,) = body(parent(w))
     assert text.split("\n") == [
-        "*Planned works lumen W1, confirmed*",
+        "*Planned works Lumen W1, confirmed*",
         (
             "Tue 1 Dec 03:00 to 09:00 UTC (04:00 to 10:00 CET), your time"
             " <!date^1796094000^{time}|03:00 UTC> to <!date^1796115600^{time}|09:00 UTC>"
@@ -77,17 +77,17 @@ def test_each_reply_stands_alone_and_calls_nobody():
     w.read(12, at=9.1, **LON)
     w.read(12, at=9.2, status=WorkStatus.CANCELLED, **LON)
     assert [text.partition(" ")[2] for text in replies(w)] == [
-        "In 24 hours: NYC-LON 1 down, Tue 1 Dec 03:00 to 09:00 UTC, lumen W1",
+        "In 24 hours: NYC-LON 1 down, Tue 1 Dec 03:00 to 09:00 UTC, Lumen W1",
         "lumen/W1: confirmed by ann",
         (
-            "Moved: NYC-LON 1 down, Thu 3 Dec 03:00 to 09:00 UTC, lumen W1;"
+            "Moved: NYC-LON 1 down, Thu 3 Dec 03:00 to 09:00 UTC, Lumen W1;"
             " it was Tue 1 Dec 03:00 to 09:00 UTC"
         ),
-        "Cancelled: works on NYC-LON 1, Thu 3 Dec 03:00 to 09:00 UTC, lumen W1",
+        "Cancelled: works on NYC-LON 1, Thu 3 Dec 03:00 to 09:00 UTC, Lumen W1",
     ]
     ended = parent(w)
     assert ended.text == (
-        f"{notification.OVER} Cancelled: works on NYC-LON 1, Thu 3 Dec 03:00 to 09:00 UTC, lumen W1"
+        f"{notification.OVER} Cancelled: works on NYC-LON 1, Thu 3 Dec 03:00 to 09:00 UTC, Lumen W1"
     )
 
 

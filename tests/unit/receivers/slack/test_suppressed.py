@@ -120,16 +120,16 @@ async def test_a_planned_outage_is_not_posted_until_it_outlasts_the_works(
         notify=("noc", "mqtt"), suppressed_by=(), suppressions=(), planned=None, flags=()
     )
     why = (
-        "notifications resumed: still there after planned works CHG-1 of lumen,"
+        "notifications resumed: still there after planned works CHG-1 of Lumen,"
         " which were to end at 04:00 UTC"
     )
     builder.add_entry(model.EntryKind.RELEASED, why, notify=True)
     await delivery.deliver(receiver)
     [parent] = channel.parents
     texts = " ".join([parent["text"], *(reply["text"] for reply in channel.replies(parent))])
-    assert "still there after planned works CHG-1 of lumen, which were to end at 04:00 UTC" in texts
+    assert "still there after planned works CHG-1 of Lumen, which were to end at 04:00 UTC" in texts
 
 
 def test_planned_works_are_named_with_their_announced_end():
     text = notification.suppression_text(SUPPRESSION, BEGIN)
-    assert text == "planned works CHG-1 of lumen until 04:00 UTC"
+    assert text == "planned works CHG-1 of Lumen until 04:00 UTC"
