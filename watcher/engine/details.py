@@ -28,10 +28,9 @@ def request(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
     subject = ctx.state.subjects.get(key)
     if subject is None or not ctx.state.ruleset.sources[subject.source].detailed:
         return False
-    if any(
-        at is not None and ctx.now - at <= fresh for at in (subject.detailed_at, subject.asked_at)
-    ):
-        return False
+    for at in (subject.detailed_at, subject.asked_at):
+        if at is not None and ctx.now - at <= fresh:
+            return False
     _request(ctx, subject)
     return True
 

@@ -15,15 +15,11 @@ from msgspec import Struct, field
 
 from watcher import model
 from watcher.engine.rules.rule import Ruleset
-from watcher.engine.state import (
-    IllegalCommand,
-    State,
-    next_deadline,
-    pending_sources,
-    restore,
-    saved,
-)
+from watcher.engine.state import IllegalCommand, State, next_deadline, restore, saved
 from watcher.engine.step import Event, Reloaded, step
+
+_POLLS = (model.Polled, model.PollFailed)
+_NEWS = (model.Incident, model.IncidentAlert, model.Entry)
 
 # What the world does about an effect: events, none of them earlier than the effect.
 Responder = Callable[[model.Effect, datetime], Iterable[tuple[datetime, Event]]]
@@ -98,8 +94,9 @@ class Runner:
             self._responses = [
                 (at + event.by, number, response) for at, number, response in self._responses
             ]
-        matters = isinstance(event, model.Polled | model.PollFailed) and (
-            self.state.is_awaited(event.source) or event.source in pending_sources(self.state)
+        matters = isinstance(event, _POLLS) and (
+            self.state.is_awaited(event.source)
+            or bool(self.state.alert_index.pending.get(event.source))
         )
         try:
             effects = step(self.state, event, self.now)
@@ -133,6 +130,8 @@ class Outcome(Struct):
         for result in steps:
             touched: dict[str, None] = {}
             for effect in result.effects:
+                if type(effect) not in _NEWS:
+                    continue  # of a journal nearly all
                 match effect:
                     case model.Incident():
                         self.incidents[effect.id] = effect

@@ -112,9 +112,8 @@ class State(Struct, kw_only=True, eq=False):
         alerts = self.alerts.get(key)
         if not alerts:
             return []
-        return [
-            alerts[rule] for rule in sorted(alerts) if state is None or alerts[rule].state is state
-        ]
+        rules = sorted(alerts) if len(alerts) > 1 else alerts
+        return [alerts[rule] for rule in rules if state is None or alerts[rule].state is state]
 
     def alert(self, key: str, rule: str) -> model.Alert | None:
         """Return the alert of a rule on a subject, if there is anything to remember of it."""
@@ -201,7 +200,8 @@ class State(Struct, kw_only=True, eq=False):
     def follow_circuits(self, changed: Collection[str]) -> set[str]:
         """Take in on which circuits subjects run; return the circuits that differ by now."""
         if not self.works:
-            self.circuits.clear()
+            if self.circuits.built:
+                self.circuits.clear()
             return set()
         if self.circuits.built and not changed:
             return set()
@@ -227,6 +227,8 @@ class State(Struct, kw_only=True, eq=False):
     def forget_resolved(self, now: datetime) -> None:
         """Drop incidents that can no longer be reopened."""
         index = self.incident_index
+        if not index.resolved:
+            return
         while identity := index.take_resolved(now - REOPEN_WITHIN, now + REOPEN_WITHIN):
             incident = self.incidents.get(identity)
             if incident is None or not is_over(incident, now):

@@ -17,6 +17,9 @@ PRE_ROLL = timedelta(minutes=15)
 CHECK_OVERRUN = timedelta(minutes=5)  # how often: only the vendor knows when it is over
 DURING = frozenset({Phase.PRE_ROLL, Phase.ON_AIR, Phase.OVERRUN, Phase.UNKNOWN})
 
+# A member of an enum is looked up slowly by Python 3.11, and a phase is asked for at each change.
+_UNKNOWN, _ON_AIR = Phase.UNKNOWN, Phase.ON_AIR
+
 # Of several bookings of one service, the phase that pages counts.
 _PRECEDENCE = (
     Phase.ON_AIR,
@@ -31,7 +34,9 @@ _PRECEDENCE = (
 def phase(bookings: Sequence[Booking], now: datetime, pre_roll: timedelta = PRE_ROLL) -> Phase:
     """Return the phase of a service with these bookings; without any it is unknown."""
     if not bookings:
-        return Phase.UNKNOWN
+        return _UNKNOWN
+    if len(bookings) == 1:
+        return _phase(bookings[0], now, pre_roll)
     return min((_phase(booking, now, pre_roll) for booking in bookings), key=_PRECEDENCE.index)
 
 
@@ -102,14 +107,14 @@ def _phase(booking: Booking, now: datetime, pre_roll: timedelta) -> Phase:
     over = booking.actual.end
     if booking.terminal or (over is not None and over <= now):
         return Phase.ENDED
-    if _is_activated(booking, now):
-        return Phase.OVERRUN if end is not None and now >= end else Phase.ON_AIR
+    if booking.activated and _is_activated(booking, now):
+        return Phase.OVERRUN if end is not None and now >= end else _ON_AIR
     if start is None:
-        return Phase.UNKNOWN if end is None or now < end else Phase.ENDED
+        return _UNKNOWN if end is None or now < end else Phase.ENDED
     if now < start:
         return Phase.PRE_ROLL if now >= start - pre_roll else Phase.BOOKED
     if end is None or now < end:
-        return Phase.ON_AIR
+        return _ON_AIR
     # Past its end: still going where the vendor says that it began and not that it is over.
     started = booking.actual.start is not None and over is None
     return Phase.OVERRUN if started and not booking.activated else Phase.ENDED

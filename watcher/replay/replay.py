@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -28,7 +27,7 @@ class ReplayedIncident(Struct, frozen=True, kw_only=True):
     rules: frozenset[str] = frozenset()  # those that had an alert in it
 
 
-class _Elapsed(NamedTuple):
+class _Elapsed(Struct, frozen=True, gc=False):
     """A record, and when it was on a clock that nobody sets."""
 
     at: datetime
@@ -129,13 +128,17 @@ class Replay:
 
     def _answer(
         self, effect: model.Effect, at: datetime
+    ) -> Iterable[tuple[datetime, engine.Event]]:
+        """Answer what an effect asks for."""
+        return self._poll(effect, at) if isinstance(effect, model.PollNeeded) else ()
+
+    def _poll(
+        self, effect: model.PollNeeded, at: datetime
     ) -> Iterator[tuple[datetime, engine.Event]]:
         """Poll where the engine wants it, unless the journal has that poll.
 
         The journal leaves out polls that changed nothing under the rules of then.
         """
-        if not isinstance(effect, model.PollNeeded):
-            return
         for elapsed in self._lookahead:
             if elapsed.at > at - self._stepped + PATIENCE:
                 break

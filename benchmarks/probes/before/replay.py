@@ -52,7 +52,11 @@ def journal():
         yield at, model.Polled(source="vyvx", seen=(observed(key, state),), total=SUBJECTS)
         if key not in detailed:
             detailed.add(key)
-            details = model.Details(labels={"name": f"Service {key}", "po_number": "4711"})
+            window = model.Window(start=START, end=START + timedelta(days=DAYS))
+            details = model.Details(
+                labels={"name": f"Service {key}", "po_number": "4711"},
+                bookings=(model.Booking(id=key, scheduled=window),),
+            )
             yield at + timedelta(seconds=1), model.DetailsRead(subject=key, details=details)
 
 

@@ -37,10 +37,12 @@ def poll_answered(ctx: StepContext, source: str) -> bool:
     if backfill := state.backfill(source):
         last_success = None if health is None else health.last_success
         backfill.note_poll(last_success or ctx.now)
-    blind_after = state.ruleset.sources[source].blind_after
     since = unwatched or (health.failing_since if health else None)
+    if since is None:
+        return False
+    blind_after = state.ruleset.sources[source].blind_after
     is_blind = state.visibility(source) is Visibility.BLIND
-    if since is None or (not is_blind and ctx.now - since < blind_after):
+    if not is_blind and ctx.now - since < blind_after:
         return False
     ctx.note_gap(source, since)
     reported_outages.split_at_gap(ctx, source, since)

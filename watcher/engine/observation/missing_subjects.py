@@ -23,8 +23,10 @@ _MASS = 10  # fewer than this may well vanish at once
 def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
     """Take back subjects that an earlier poll missed and this one shows; return their keys."""
     state = ctx.state
-    missing = state.subject_index.missing.get(event.source, {})
-    back = {seen.key for seen in event.seen if seen.key in missing} if missing else set()
+    missing = state.subject_index.missing.get(event.source)
+    if not missing:
+        return set()
+    back = {seen.key for seen in event.seen if seen.key in missing}
     for key in sorted(back):
         for alert in ctx.state.alerts_on(key, AlertState.FIRING):
             if alerts.is_vanished(ctx, alert):
@@ -39,6 +41,8 @@ def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
 
 def count_missing(ctx: StepContext, event: model.Polled) -> None:
     """Count the complete polls that missed a subject, and let it vanish."""
+    if not event.absent:
+        return
     state = ctx.state
     absent = sorted(key for key in set(event.absent) if key in state.subjects)
     once, twice = (sum(state.subjects[key].missed == n for key in absent) for n in (0, 1))

@@ -16,16 +16,18 @@ from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import Rule, Transition
 from watcher.model import AlertState, Visibility
 
+_SEEN, _BLIND = Visibility.SEEN, Visibility.BLIND
+
 
 def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     """Evaluate everything that one poll says."""
     source, state = event.source, ctx.state
-    if source not in state.ruleset.sources:
+    plan = state.rule_index.get(source)
+    if plan is None:
         return  # a poll that was under way when a reload took its source away
-    plan = state.rule_index[source]
     unseen = schedule.poll_answered(ctx, source)
     before = source_health.source_seen(ctx, event)
-    broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start again
+    broken = before is _BLIND or unseen  # `for` and `keep_firing_for` start again
     first = event.complete and state.is_awaited(source)
     if first:
         ctx.stop_awaiting(source)
@@ -42,18 +44,33 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
             evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     if event.complete:
         missing_subjects.count_missing(ctx, event)
-    again |= rechecks | _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
-    again = {key for key in again if key in state.subjects}  # one that vanished may be forgotten
-    missing_subjects.evaluate_ends(ctx, again & unread)
-    again = {key for key in again if key in state.subjects}
-    ctx.add_recheck(source, *sorted(again & unread))
-    for key in _in_order(ctx, again, evaluated | unread):
-        evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
+    again |= rechecks | _to_recheck(ctx, source, first=first, unseen=before is not _SEEN)
+    if again:
+        _evaluate_again(ctx, source, again, evaluated, unread, broken=broken)
     _fire_due(ctx, source, unread)
     _join_storm(ctx)
-    if first or before is not Visibility.SEEN:
+    if first or before is not _SEEN:
         _reschedule(ctx, source)
     schedule.poll_evaluated(ctx, source, after_gap=unseen)
+
+
+def _evaluate_again(
+    ctx: StepContext,
+    source: str,
+    again: set[str],
+    evaluated: set[str],
+    unread: set[str],
+    *,
+    broken: bool,
+) -> None:
+    """Evaluate subjects whatever their poll says; those that it does not show, with the next."""
+    subjects = ctx.state.subjects
+    again = {key for key in again if key in subjects}  # one that vanished may be forgotten
+    missing_subjects.evaluate_ends(ctx, again & unread)
+    again = {key for key in again if key in subjects}
+    ctx.add_recheck(source, *sorted(again & unread))
+    for key in _in_order(ctx, again, evaluated | unread):
+        evaluate_changed(ctx, ctx.state.rule_index[source], subjects[key], broken=broken)
 
 
 def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
@@ -121,7 +138,7 @@ def phase_edge(ctx: StepContext, key: str) -> None:
     details.request(ctx, key, fresh=details.AT_AN_EDGE)
     subject = state.subjects[key]
     details.schedule_phase(ctx, subject)
-    if state.is_awaited(subject.source) or state.visibility(subject.source) is not Visibility.SEEN:
+    if state.is_awaited(subject.source) or state.visibility(subject.source) is not _SEEN:
         ctx.add_recheck(subject.source, key)
     elif not subject.missed:
         evaluate_changed(ctx, state.rule_index[subject.source], subject)

@@ -41,6 +41,8 @@ def take(
 
     `changed` are those that are new or have changed: whether they are silent is evaluated as well.
     """
+    if not event.samples and not index.no_datas:
+        return []
     new, corrected = _store(ctx, event)
     traits = ctx.state.ruleset.sources[event.source]
     newest: dict[str, datetime] = {}

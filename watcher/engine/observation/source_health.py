@@ -17,6 +17,8 @@ from watcher.engine.rules import hours
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind, IncidentStatus, Visibility
 
+_SEEN, _BLIND = Visibility.SEEN, Visibility.BLIND
+
 
 def poll_failed(ctx: StepContext, event: model.PollFailed) -> None:
     """Record a failed poll."""
@@ -61,7 +63,7 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
     """Record an answered poll; return how well the source could be seen before."""
     before = ctx.state.visibility(event.source)
     health = ctx.state.health.get(event.source)
-    blind = before is Visibility.BLIND or (health is not None and health.seen_since is None)
+    blind = before is _BLIND or (health is not None and health.seen_since is None)
     ctx.put_health(
         model.SourceHealth(
             source=event.source,
@@ -72,12 +74,12 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
             stepped_at=None if health is None else health.stepped_at,
         )
     )
-    ctx.cancel(Timer(TimerKind.VISIBILITY, event.source))
-    if before is not Visibility.SEEN:
+    if before is not _SEEN:
+        ctx.cancel(Timer(TimerKind.VISIBILITY, event.source))
         for rule, _ in ctx.state.rule_index[event.source].blinds:
             alerts.apply(ctx, rule, event.source, Truth(False), at=ctx.now)
         alerts.settle(ctx, event.source)
-    if before is Visibility.BLIND and health is not None:
+    if before is _BLIND and health is not None:
         text = messages.seen_again(event.source, health.failing_since, ctx.now)
         for incident in _open_service_incidents(ctx, event.source):
             if notifications.BLIND in incident.flags:

@@ -43,9 +43,9 @@ class RuleIndex(Struct, frozen=True, kw_only=True):
         self, entering: Iterable[tuple[Rule, Transition]], alerts: Iterable[str]
     ) -> list[tuple[Rule, Transition]]:
         """Return rules, and those on a transition that have alerts, in the order of the files."""
-        places = {self.places[name] for name in alerts if name in self.places}
-        places.update(self.places[rule.name] for rule, _ in entering)
-        return [self.transitions[place] for place in sorted(places)]
+        names = {*alerts, *[rule.name for rule, _ in entering]}
+        places = sorted([self.places[name] for name in names if name in self.places])
+        return [self.transitions[place] for place in places]
 
 
 def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:

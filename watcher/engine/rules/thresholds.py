@@ -111,7 +111,9 @@ class Samples:
     def newest(self, subject: str) -> dict[str, float]:
         """Return each metric's newest value, the higher of two directions."""
         values: dict[str, float] = {}
-        for (metric, _), series in self._series.get(subject, {}).items():
+        if subject not in self._series:
+            return values
+        for (metric, _), series in self._series[subject].items():
             if series.values:
                 values[metric] = max(series.values[-1], values.get(metric, series.values[-1]))
         return values

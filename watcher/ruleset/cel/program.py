@@ -127,10 +127,16 @@ class Vocabulary:
 
         def find(context: engine.Context) -> Sequence[int]:
             facts: Facts = context  # type: ignore[assignment] # built by Vocabulary.context
-            open_bits = {group: group.truths(facts).open & mask for group, mask in masks.items()}
-            if not any(open_bits.values()):
+            for group, mask in masks.items():
+                if group.truths(facts).open & mask:
+                    break
+            else:
                 return ()
-            return [number for number, (group, bit) in enumerate(places) if open_bits[group] & bit]
+            return [
+                number
+                for number, (group, bit) in enumerate(places)
+                if group.truths(facts).open & bit
+            ]
 
         return find
 
@@ -200,8 +206,9 @@ class _Group:
 
     def _key(self, read: Sequence[Any], given: Mapping[str, Any]) -> tuple[object, ...]:
         """Return what is equal where the truth is: 1 is not 1.0, and 0.0 is not -0.0."""
-        key = (*read, *map(type, read))
-        if 0 in read:
+        types = [*map(type, read)]
+        key = (*read, *types)
+        if float in types:
             key = (*key, *[repr(value) for value in read if value == 0])
         return key if self._moments is None else (*key, self._moments.read(given[NOW]))
 
