@@ -28,6 +28,14 @@ _NIGHTS = (
     datetime(2028, 2, 29, tzinfo=UTC),
 )
 QUIET = timedelta(hours=2)  # at the end, for what is still to be said
+# How often is looked where nothing happens: on dense days and on calm ones.
+_OFTEN = {"history": timedelta(minutes=15), "idle": timedelta(minutes=10)}
+_SELDOM = {
+    "line_interval": timedelta(minutes=30),
+    "history": timedelta(hours=6),
+    "idle": timedelta(hours=1),
+    "watch": timedelta(minutes=4),
+}
 
 
 def draw(seed: int, days: float = 1.0) -> Plan:
@@ -75,9 +83,8 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         facts=tuple(facts),
         daemons=machines,
         faults=faults.draw(seed, news, begin, busy_until, machines=machines, calm=calm),
-        interval=timedelta(seconds=chance.choice((120, 300, 600) if calm > 1 else (30, 60, 120))),
-        history=timedelta(minutes=15 * calm),
-        idle=timedelta(minutes=10),
+        interval=timedelta(seconds=chance.choice((300, 600, 900) if calm > 1 else (30, 60, 120))),
+        **(_SELDOM if calm > 1 else _OFTEN),
     )
 
 

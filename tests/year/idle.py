@@ -18,7 +18,7 @@ from watcher.receivers.mqtt.broker import session
 from watcher.receivers.slack import session as slack_session
 from watcher.store import leadership
 
-_BEFORE_STALLED = 24.0  # seconds; a writer without a pass for 30 s says that it stood still
+_STALLED = 1.25  # times `watch` without a pass of the writer, and it says that it stood still
 _LEASES_SLOWER = 10  # two daemons would mostly renew their leases
 _MARK = 1e-6  # what is due is found after its time, not at it
 _UNCLAIMED = 1.0  # as Watcher itself: the loop that will take what is due pauses
@@ -46,17 +46,18 @@ def _until_due(seconds: float, table: str) -> float:
 
 def patches(plan: Plan) -> list[tuple[Any, str, object]]:
     """Return the constants of Watcher's loops for a plan: module, name and value."""
-    idle = plan.idle.total_seconds()
+    idle, watch = plan.idle.total_seconds(), plan.watch.total_seconds()
     slower = _LEASES_SLOWER if plan.daemons > 1 and idle > 1 else 1
     if plan.daemons > 1:
-        idle = min(idle, _BEFORE_STALLED)  # what the other daemon writes wakes nobody here
+        idle = min(idle, watch)  # what the other daemon writes wakes nobody here
     return [
         (leadership, "LEASE", leadership.LEASE * slower),
         (leadership, "RENEW_SECONDS", leadership.RENEW_SECONDS * slower),
         (slack_session, "FRESH_SECONDS", slack_session.FRESH_SECONDS * slower),
         (app, "STANDBY_SECONDS", app.STANDBY_SECONDS * slower),
-        (ingest, "INBOX_SECONDS", min(idle, _BEFORE_STALLED)),
-        (clock_watch, "LOOK_SECONDS", min(idle, _BEFORE_STALLED)),
+        (ingest, "INBOX_SECONDS", min(idle, watch)),
+        (ingest, "STALLED", _STALLED * plan.watch),
+        (clock_watch, "LOOK_SECONDS", min(idle, watch)),
         (watcher.jobs.runner, "POLL_SECONDS", _until_due(idle, "jobs")),
         (watcher.delivery.worker, "POLL_SECONDS", _until_due(idle, "receipts")),
         (lifecycle, "FEED_SECONDS", max(idle, lifecycle.FEED_SECONDS)),

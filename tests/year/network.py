@@ -11,6 +11,8 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+JSON: Mapping[str, str] = {"Content-Type": "application/json"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -39,7 +41,7 @@ def answer_json(
 ) -> Answer:
     """Return an answer with a JSON document."""
     body = json.dumps(document).encode()
-    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    all_headers = {**JSON, **(headers or {})}
     return Answer(status=status, body=body, headers=all_headers)
 
 

@@ -162,6 +162,7 @@ class Plan:
     settle: timedelta = timedelta()  # how old a line's sample must be
     history: timedelta = timedelta(minutes=15)  # how often the vendor's alarm records are read
     idle: timedelta = timedelta(seconds=1)  # how often a loop looks for work that woke nobody
+    watch: timedelta = timedelta(seconds=24)  # and, at least, the writer and who watches the clock
 
     def circuits_of(self, vendor: str) -> tuple[Circuit, ...]:
         """Return the circuits of a vendor."""

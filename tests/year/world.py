@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -24,6 +25,10 @@ class World:
         self.chance = random.Random(f"{plan.seed}/world")  # noqa: S311  # repeatable
         self.after_post: list[Callable[[], None]] = []  # called at the next write in Slack
         self._loop = asyncio.get_running_loop()
+        self._statuses = tuple(plan.statuses)  # in the order of time
+        self._times = [status.at for status in self._statuses]
+        self._states = {circuit.id: "online" for circuit in plan.circuits}
+        self._changes = 0  # the changes that `_states` are after
 
     def now(self) -> datetime:
         """Return true time."""
@@ -51,13 +56,22 @@ class World:
 
     def states(self, at: datetime | None = None) -> dict[str, str]:
         """Return the true state of each circuit, now unless another time is given."""
-        states = {circuit.id: "online" for circuit in self.plan.circuits}
-        for fact in self.statuses():
-            if at is None or fact.at <= at:
-                states[fact.circuit] = fact.state
+        changes = self.changes(at)
+        if changes < self._changes:  # what a cache says
+            return self._after(changes, {circuit.id: "online" for circuit in self.plan.circuits})
+        states = self._after(changes, self._states, self._changes)
+        self._states, self._changes = states, changes
         return states
 
-    def statuses(self) -> list[Status]:
-        """Return which states of circuits have come about so far."""
+    def changes(self, at: datetime | None = None) -> int:
+        """Return how often a circuit has changed: after as many changes all states are the same."""
         now = self.now()
-        return [fact for fact in self.plan.statuses if fact.at <= now]
+        return bisect_right(self._times, now if at is None else min(at, now))
+
+    def statuses(self) -> Sequence[Status]:
+        """Return which states of circuits have come about so far."""
+        return self._statuses[: self.changes()]
+
+    def _after(self, changes: int, states: dict[str, str], since: int = 0) -> dict[str, str]:
+        new = self._statuses[since:changes]
+        return states | {status.circuit: status.state for status in new} if new else states

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from tests.year.faults import VendorFault
-from tests.year.network import Answer, Request, answer_json
+from tests.year.network import JSON, Answer, Request, answer_json
 from tests.year.peers import refusals
 from tests.year.plan import Booking
 from tests.year.world import World
@@ -19,6 +20,7 @@ class Vyvx:
     def __init__(self, world: World) -> None:
         self._world = world
         self._names = {circuit.id: circuit.name for circuit in world.plan.circuits_of("vyvx")}
+        self._kept: tuple[object, str] = (None, "")
 
     async def serve(self, request: Request) -> Answer:
         """Answer one request; it and the answer take a while to arrive."""
@@ -36,16 +38,13 @@ class Vyvx:
         if refused := refusals.refusal(fault):
             return refused
         true_at = refusals.known_at(fault, self._world.now())
-        states = self._world.states(true_at)
-        states = {identity: states[identity] for identity in self._names}
         services: dict[str, object]
         if identity == "_active":
-            listed = list(states.items())[:: refusals.step(fault)]
-            services = {key: _status(state) for key, state in listed}
-        elif identity not in states:
+            return refusals.cut(fault, self._all(true_at, refusals.step(fault)))
+        if identity not in self._names:
             return Answer(status=404)
-        elif what == "status":
-            services = {identity: _status(states[identity])}
+        if what == "status":
+            services = {identity: _status(self._world.states(true_at)[identity])}
         elif what == "details":
             reservations = self._reservations(identity, true_at)
             details = {"id": identity, "name": self._names[identity], "reservations": reservations}
@@ -54,6 +53,16 @@ class Vyvx:
             services = {identity: {"history": {"events": self._events(identity, true_at)}}}
         document = {"data": {"services": services, "time": _stamp(true_at)}}
         return refusals.cut(fault, answer_json(document))
+
+    def _all(self, true_at: datetime, step: int) -> Answer:
+        """Return the status of all; most of it is kept until a state changes."""
+        key = (self._world.changes(true_at), step)
+        if key != self._kept[0]:
+            states = self._world.states(true_at)
+            listed = list(self._names)[::step]
+            self._kept = (key, json.dumps({name: _status(states[name]) for name in listed}))
+        body = f'{{"data": {{"services": {self._kept[1]}, "time": "{_stamp(true_at)}"}}}}'
+        return Answer(body=body.encode(), headers=JSON)
 
     def _reservations(self, identity: str, true_at: datetime) -> list[dict[str, object]]:
         bookings: dict[int, Booking] = {}
