@@ -17,6 +17,7 @@ from sqlalchemy import (
     ScalarResult,
     Select,
     and_,
+    bindparam,
     exists,
     insert,
     or_,
@@ -32,6 +33,16 @@ from watcher.store.idle import IdleLooks
 
 _ROWS = 1_000
 MANY = 2_000  # changes and effects of one event, which are sorted and encoded beside the loop
+# Built once: that takes longer than to run them.
+_CONSUME = (
+    update(tables.inbox)
+    .where(tables.inbox.c.number == bindparam("of_number"))
+    .values(consumed_at=bindparam("stepped_at"), refusal=bindparam("why"))
+)
+_WAITS = and_(tables.inbox.c.consumed_at.is_(None), tables.inbox.c.kind.in_(codec.COMMAND_KINDS))
+_WAITING = select(tables.inbox).where(_WAITS).order_by(tables.inbox.c.number)
+_WAITING = _WAITING.limit(bindparam("most"))
+_HEALTH = select(tables.sources.c.data).where(tables.sources.c.name == bindparam("of_source"))
 
 
 class CommitLog:
@@ -89,9 +100,8 @@ class CommitLog:
             EffectWriter(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
                 connection.execute(
-                    update(tables.inbox)
-                    .where(tables.inbox.c.number == commit.inbox)
-                    .values(consumed_at=commit.at, refusal=commit.note)
+                    _CONSUME,
+                    {"of_number": commit.inbox, "stepped_at": commit.at, "why": commit.note},
                 )
 
         is_poll = isinstance(commit.event, model.Polled | model.PollFailed)
@@ -121,12 +131,12 @@ class Inbox:
         """
         if await self._looks.spare(what := ("inbox",)):
             return []
-        table, writes = tables.inbox, self._database.writes
-        waits = and_(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
-        query = select(table).where(waits).order_by(table.c.number).limit(limit)
-        rows = await self._database.run_reading(lambda connection: connection.execute(query).all())
+        writes = self._database.writes
+        rows = await self._database.run_reading(
+            lambda connection: connection.execute(_WAITING, {"most": limit}).all()
+        )
         if not rows:
-            self._looks.found_nothing(what, writes=writes, may_be=lambda _: exists().where(waits))
+            self._looks.found_nothing(what, writes=writes, may_be=lambda _: exists().where(_WAITS))
         return [
             ports.Envelope(
                 number=row.number,
@@ -241,9 +251,7 @@ def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Ch
     ):
         return True
     for health in changes.sources.values():
-        stored = connection.scalar(
-            select(tables.sources.c.data).where(tables.sources.c.name == health.source)
-        )
+        stored = connection.scalar(_HEALTH, {"of_source": health.source})
         if stored is None:
             return True
         before = codec.SOURCE.decode(stored)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -30,6 +31,11 @@ from watcher.store.idle import IdleLooks
 Noun = TypeVar("Noun")
 
 _HOUR = timedelta(hours=1)
+_DROP_HELD = delete(tables.jobs).where(
+    tables.jobs.c.kind == bindparam("of_kind"),
+    tables.jobs.c.key == bindparam("of_key"),
+    tables.jobs.c.token == bindparam("of_token"),
+)
 
 
 class JobQueue:
@@ -109,8 +115,8 @@ class JobQueue:
         """Write the result and delete the job in one transaction."""
 
         def finish(connection: Connection) -> bool:
-            dropped = connection.execute(delete(tables.jobs).where(is_held(job)))
-            if dropped.rowcount == 0:
+            held = {"of_kind": job.kind, "of_key": job.key, "of_token": job.token}
+            if connection.execute(_DROP_HELD, held).rowcount == 0:
                 return False
             connection.execute(
                 self._database.insert_new(tables.inbox),

@@ -25,6 +25,11 @@ RENEW_SECONDS = 2.0  # how often a daemon renews its presence
 _FOREVER = timedelta(days=36_500)
 INGEST = "ingest"  # the lease of the one that leads
 _LEASE = ("lease", INGEST)  # as what a standby looks for
+_HOLDER = (
+    select(tables.lease.c.token, tables.lease.c.session, tables.lease.c.owner)
+    .where(tables.lease.c.name == INGEST)
+    .with_for_update(read=True)
+)  # built once: each commit asks
 
 
 class Leadership:
@@ -212,12 +217,7 @@ def require(connection: Connection, token: int, session: str) -> None:
 
     Raises PermanentError when it is not.
     """
-    lease = tables.lease
-    holder = connection.execute(
-        select(lease.c.token, lease.c.session, lease.c.owner)
-        .where(lease.c.name == INGEST)
-        .with_for_update(read=True)
-    ).first()
+    holder = connection.execute(_HOLDER).first()
     if holder is None or (holder.token, holder.session) != (token, session):
         raise model.PermanentError(
             f"another daemon leads ({'none yet' if holder is None else holder.owner}): this one"
