@@ -74,10 +74,14 @@ class Machine:
         """Start its process."""
         self._record("started")
         self._owner = object()
+        self._task = self._loop.create_task(self._live(), name="daemon", context=self.context())
+
+    def context(self) -> contextvars.Context:
+        """Return a context of its process: what runs in it dies and stands still with it."""
         context = contextvars.copy_context()
         context.run(OWNER.set, self._owner)
         context.run(clock.WALL.set, self._wall)
-        self._task = self._loop.create_task(self._live(), name="daemon", context=context)
+        return context
 
     async def stop(self) -> None:
         """Stop it as SIGTERM does, for good."""

@@ -11,19 +11,21 @@ of its first message. Laws:
 - nothing is invented: none is about what never was;
 - off air calls nobody (laws/bookings.py);
 - no message says that Watcher is broken;
-- people have their way (laws/people.py): silences, acknowledgements, escalation.
+- people have their way (laws/people.py): silences, acknowledgements, escalation;
+- status never says fine while something cannot be told (laws/status.py).
 
 What breaks meanwhile only delays: the time counts from its end.
 """
 
 from __future__ import annotations
 
-from tests.year.laws import bookings, faults_of_our_own, lines, people, states
+from tests.year.laws import bookings, faults_of_our_own, lines, people, states, status
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 
 _LAWS = (
     states.complaints,
+    status.complaints,
     bookings.complaints,
     lines.complaints,
     people.complaints,

@@ -17,8 +17,10 @@ import structlog
 import watcher.clock
 from tests.year import idle
 from tests.year.clock import Datetime
+from tests.year.doors import Doors
 from tests.year.loop import run_to_end
 from tests.year.machine import Installation, Machine
+from tests.year.peers.operators import Operators
 from tests.year.peers.people import People
 from tests.year.plan import Plan
 from tests.year.trace import Trace
@@ -27,11 +29,12 @@ from tests.year.world import World
 
 def run(plan: Plan, *, level: int = logging.CRITICAL) -> Trace:
     """Return what came of a plan; of an equal plan always the same. `level`: what is logged."""
-    with _without_leaks(plan, level):
-        return run_to_end(_run(plan))
+    doors = Doors()
+    with _without_leaks(plan, level, doors):
+        return run_to_end(_run(plan, doors))
 
 
-async def _run(plan: Plan) -> Trace:
+async def _run(plan: Plan, doors: Doors) -> Trace:
     world = World(plan)
     with tempfile.TemporaryDirectory() as folder:
         installation = Installation(world, Path(folder))
@@ -40,13 +43,14 @@ async def _run(plan: Plan) -> Trace:
             machines = [Machine(installation, number) for number in range(plan.daemons)]
             for machine in machines:
                 machine.start()
+            Operators(world, doors, machines)
             await asyncio.sleep((plan.end - plan.begin).total_seconds())
             await asyncio.gather(*(machine.stop() for machine in machines))
     return world.trace
 
 
 @contextmanager
-def _without_leaks(plan: Plan, level: int) -> Iterator[None]:
+def _without_leaks(plan: Plan, level: int, doors: Doors) -> Iterator[None]:
     """Put what reads the time or throws dice by itself on the plan's, and say nothing."""
     tokens = random.Random(f"{plan.seed}/tokens")  # noqa: S311  # repeatable
     random.seed(plan.seed)  # for what was bound as a default argument
@@ -57,6 +61,7 @@ def _without_leaks(plan: Plan, level: int) -> Iterator[None]:
             SimpleNamespace(token_hex=lambda size: tokens.randbytes(size).hex()),
         ),
         *idle.patches(plan),
+        *doors.patches(),
     ]
     logged_before = structlog.get_config()
     with ExitStack() as stack:

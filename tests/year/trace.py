@@ -10,6 +10,8 @@ By `what`, its `fields`:
 - `mqtt`: `topic`, `payload` (text), as a subscriber got it, where it is not what it got before.
 - `pressed`: `verb`, `circuit`, `incident`, when it `opened`, `by`, `id`, and `silenced`: `circuit`,
   `id`: a command was sent.
+- `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and
+  the `report`.
 - `broker gone`: it restarts; `forgets`: without what it has retained.
 - `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """

@@ -89,6 +89,17 @@ class ReceiverHealth(Struct, kw_only=True):
         self.failures, self.failing_since = 0, None
         self.error, self.permanent, self.waits_until = "", False, None
 
+    @property
+    def may_be_over(self) -> bool:
+        """Return whether it is over once nothing is pending: nobody has to fix anything here."""
+        return bool(self.failed_deliveries) and not self.permanent
+
+    def nothing_is_pending(self) -> None:
+        """Record that another daemon has delivered what failed here, or that it is held back."""
+        self.failures, self.failing_since = 0, None
+        self.error, self.waits_until = "", None
+        self.failed_deliveries.clear()
+
     def move(self, by: timedelta) -> None:
         """Move its times: the clock was set."""
         if self.failing_since is not None:

@@ -178,6 +178,8 @@ class Delivery:
                 now=self._clock.now(), receivers=[name], lease=LEASE, limit=1
             )
             if not claimed:
+                if worker.health.may_be_over and not await self._outbox.is_pending(name):
+                    worker.health.nothing_is_pending()
                 if worker.health.failing_since is None:
                     await self._report(name, worker.health)
                 await worker.wakeup.wait(POLL_SECONDS)
@@ -317,9 +319,10 @@ def _log_notified(view: model.IncidentView, before: model.Receipt, after: model.
 def _state(worker: _Worker) -> status.ReceiverState:
     health, receiver = worker.health, worker.receiver
     failed = health.failed_deliveries.values()
+    cut_off = receiver.cut_off() if isinstance(receiver, ports.Connected) else None
     return status.ReceiverState(
-        failing_since=health.failing_since,
-        error=health.error,
+        failing_since=health.failing_since or (cut_off.since if cut_off else None),
+        error=health.error or (cut_off.error if cut_off else ""),
         permanent=health.permanent,
         owed=len(failed),
         owed_since=min((delivery.since for delivery in failed), default=None),

@@ -4,7 +4,14 @@ Law: an adapter implements a port and imports no loop; a loop imports ports and 
 """
 
 from watcher.ports.listings import IncidentCursor, IncidentFilter, ListingReader
-from watcher.ports.receivers import DeliverySession, Receiver, Remarking, Trying
+from watcher.ports.receivers import (
+    Connected,
+    CutOff,
+    DeliverySession,
+    Receiver,
+    Remarking,
+    Trying,
+)
 from watcher.ports.store import (
     Backlog,
     BandwidthChange,
@@ -53,6 +60,8 @@ __all__ = [
     "ChangeStart",
     "Commit",
     "CommitLog",
+    "Connected",
+    "CutOff",
     "Daemon",
     "DeliverySession",
     "DetailReader",

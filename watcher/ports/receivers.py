@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from watcher import model
 from watcher.ports.store import DetailReader
@@ -21,6 +24,21 @@ class Remarking(Protocol):
 
     def remarks(self) -> tuple[str, ...]:
         """Return it as sentences for `watcher status`."""
+
+
+class CutOff(Struct, frozen=True):
+    """Since when a receiver has no connection, and why."""
+
+    since: datetime
+    error: str
+
+
+@runtime_checkable
+class Connected(Protocol):
+    """A receiver with a connection of its own, which may be lost while nothing is pending."""
+
+    def cut_off(self) -> CutOff | None:
+        """Return since when there is no connection; None where there is one, or none yet."""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.fakes.outbox import InMemoryOutbox, RecordingReceiver
 from tests.fakes.virtual_time import START, run, running_clock
-from watcher import model
+from watcher import model, ports
 from watcher.clock import Wakeup
 from watcher.delivery import Delivery, Fallback
 
@@ -664,6 +664,43 @@ def test_a_daemon_that_delivers_what_another_could_not_reports_the_recovery():
             assert not running.done()
         assert about(harness) == [model.ReceiverRecovered(receiver="noc")] * 2
         assert other.states()["noc"].failing_since is None
+
+    run(scenario())
+
+
+def test_a_failure_is_over_once_another_daemon_has_delivered_what_failed():
+    async def scenario():
+        harness = DeliveryHarness("noc", "duty")
+        harness.receivers["noc"].faults = lambda: DOWN
+        harness.outbox.happen("a")
+        async with harness.running():
+            await asyncio.sleep(30)
+            row = harness.outbox.rows["a", "noc"]
+            while row.lease_until is not None:  # noqa: ASYNC110  virtual time
+                await asyncio.sleep(0.1)
+            assert harness.delivery.states()["noc"].failing_since == START
+            row.receipt = replace(row.receipt, parent_version=1, told_through=1)
+            row.due = None  # the other daemon's receipt
+            await asyncio.sleep(20)
+        state = harness.delivery.states()["noc"]
+        assert (state.failing_since, state.error, state.owed) == (None, "", 0)
+
+    run(scenario())
+
+
+class CutOffReceiver(RecordingReceiver):
+    """A receiver that has lost its connection."""
+
+    def cut_off(self):
+        return ports.CutOff(since=START, error="no broker")
+
+
+def test_a_receiver_without_a_connection_fails_before_anything_is_pending():
+    async def scenario():
+        harness = DeliveryHarness("mqtt")
+        harness.receivers["mqtt"] = CutOffReceiver("mqtt")
+        state = harness.build().states()["mqtt"]
+        assert (state.failing_since, state.error) == (START, "no broker")
 
     run(scenario())
 

@@ -59,6 +59,10 @@ class MqttReceiver:
         """Return what the broker refuses or does not deliver."""
         return self._connection.remarks()
 
+    def cut_off(self) -> ports.CutOff | None:
+        """Return since when there is no connection."""
+        return self._connection.cut_off()
+
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:

@@ -5,6 +5,7 @@ The broker is scripted, so that each connection is lost exactly where a slow one
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import aiomqtt
 import msgspec
@@ -222,3 +223,20 @@ async def test_answers_that_were_lost_to_a_rival_do_not_end_response_topics(run)
         assert broker.published[-1] == ANSWERS
 
     await run(broker, until=answered, start=listen)
+
+
+async def test_it_is_known_since_when_there_is_no_connection(run, clock):
+    broker, began = ScriptedBroker(IDLE), clock.now()
+
+    async def is_cut_off(connection):
+        assert connection.cut_off() is None  # nothing has failed so far
+        while connection.cut_off() is None:  # noqa: ASYNC110  # nobody says so
+            await asyncio.sleep(0)
+        clock.at += timedelta(seconds=90)
+        cut_off = connection.cut_off()
+        assert cut_off.since == began
+        assert "lost" in cut_off.error
+        await broker.settled.wait()
+        assert connection.cut_off() is None
+
+    await run(broker, until=is_cut_off)

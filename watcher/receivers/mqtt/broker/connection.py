@@ -13,11 +13,12 @@ import contextlib
 import functools
 import random
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 
 import aiomqtt
 import structlog
 
-from watcher import model
+from watcher import model, ports
 from watcher.backoff import Backoff
 from watcher.clock import Clock
 from watcher.operations import documents
@@ -87,6 +88,7 @@ class MqttConnection:
         self._client: mqtt_client.Client | None = None  # connected, and `online` is published
         self._attempted = asyncio.Event()  # the first attempt has succeeded or failed
         self._error: BrokerError | None = None
+        self._lost_at = 0.0  # on the monotonic clock; counts while there is an error
 
     def become_leader(self) -> None:
         """Announce from now on that this daemon is the leader."""
@@ -142,6 +144,13 @@ class MqttConnection:
             *self._leader.remarks(),
             *self.publisher.remarks(),
         )
+
+    def cut_off(self) -> ports.CutOff | None:
+        """Return since when there is no connection; None while the first is still being made."""
+        if self._client is not None or self._error is None:
+            return None
+        lasted = timedelta(seconds=self._clock.monotonic() - self._lost_at)
+        return ports.CutOff(since=self._clock.now() - lasted, error=str(self._error))
 
     async def publish(
         self,
@@ -286,5 +295,7 @@ class MqttConnection:
     def _report(self, error: BrokerError) -> None:
         if str(error) != str(self._error):
             log.warning("broker connection lost", broker=self._place, error=str(error))
+        if self._error is None:
+            self._lost_at = self._clock.monotonic()
         self._error = error
         self._attempted.set()

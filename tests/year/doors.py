@@ -1,0 +1,54 @@
+"""The doors of each daemon, opened from within its process: there are no sockets here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+from aiohttp import web
+
+from tests.year.loop import OWNER
+from watcher.operations import control_listener
+
+
+class Doors:
+    """What listens on the control socket of each process that runs."""
+
+    def __init__(self) -> None:
+        self._open: dict[object, web.Application] = {}
+
+    def patches(self) -> list[tuple[Any, str, object]]:
+        """Return what stands in for listening: module, name and value."""
+        return [(control_listener, "listen", self._listen)]
+
+    async def ask(self, resource: str, **names: str) -> tuple[int, Any]:
+        """Return the status and the answer to a GET; 0 where nobody listens.
+
+        Ask in the context of the process that is to answer. `names` are parts of the resource.
+        """
+        application = self._open.get(OWNER.get())
+        if application is None:
+            return 0, None
+        handler = next(
+            route.handler
+            for route in application.router.routes()
+            if route.method == "GET" and route.resource and route.resource.canonical == resource
+        )
+        request: Any = SimpleNamespace(method="GET", path=resource, match_info=names, query={})
+        try:
+            answer: Any = await control_listener.answer_refusals(request, handler)
+        except Exception as error:  # noqa: BLE001  # aiohttp says 500 then
+            return 500, {"error": repr(error)}
+        return answer.status, json.loads(answer.body)
+
+    @asynccontextmanager
+    async def _listen(self, application: web.Application, *_: object) -> AsyncIterator[None]:
+        owner = OWNER.get()
+        self._open[owner] = application
+        try:
+            yield
+        finally:
+            self._open.pop(owner, None)
