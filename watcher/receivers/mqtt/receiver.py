@@ -7,7 +7,8 @@ of the others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ from watcher.receivers.mqtt.retained import RetainedIncidents, States, expires_a
 EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is offline
 LATER = timedelta(seconds=2)  # until a large PDF is sent, so that what is pending goes first
 DAY_SECONDS = 24 * 3_600
+CHUNK = 200  # incidents that are read by the same statements
+FRESH_SECONDS = 0.05  # how long after it was read a document may go without another look
 
 
 class MqttReceiver:
@@ -181,7 +184,7 @@ class MqttReceiver:
     async def _publish_again(self) -> None:
         """Publish the retained documents again, for a broker that may have lost them.
 
-        Incidents without a PDF come first. One that is refused stops none of the others.
+        Incidents without a PDF come first.
         """
         await self._remember_sizes()
         await self._open_list.publish()
@@ -195,45 +198,63 @@ class MqttReceiver:
         await self._clear_strays(
             incident for incident in (*live, *resolved) if self.name not in incident.notify
         )
-        for incident in sorted(ours, key=lambda incident: bool(reports.reports_of(incident))):
-            try:
-                await self._publish_one_again(incident.id)
-            except model.PermanentError as error:
-                topic = topics.incident(self._connection.prefix, incident.id)
-                self._publisher.note_refused(topic, str(error))
+        ours.sort(key=lambda incident: bool(reports.reports_of(incident)))
+        for first in range(0, len(ours), CHUNK):
+            await self._publish_these_again(
+                [incident.id for incident in ours[first : first + CHUNK]]
+            )
 
     async def _clear_strays(self, incidents: Iterable[model.Incident]) -> None:
         """Remove what a receiver has published that was renamed or removed since, once."""
         if self._configured is None:
             return
-        for incident in incidents:
-            for receipt in await self._reader.receipts(incident.id):
-                if receipt.receiver not in self._configured:
-                    await self._clear(incident, _states(incident, receipt))
+        strays = {incident.id: incident for incident in incidents}
+        for receipt in await self._receipts(list(strays)):
+            if receipt.receiver not in self._configured:
+                incident = strays[receipt.incident]
+                await self._clear(incident, _states(incident, receipt))
         self._configured = None
 
-    async def _publish_one_again(self, incident: str) -> None:
-        """Publish the incident as it is now; another daemon may publish a newer version meanwhile.
+    async def _publish_these_again(self, incidents: Sequence[str]) -> None:
+        """Publish incidents as they are now; another daemon may publish newer versions meanwhile.
 
-        It is read again after its PDFs, which may take long, and after its document.
+        What has changed since it was read, or while it was published, is read again.
         """
-        published = 0
-        view = await self._reader.incident_view(incident)
-        while view is not None and view.incident.version != published:
-            states = await self._publish_reports_again(view.incident)
-            version = view.incident.version
-            view = await self._reader.incident_view(incident)
-            if view is not None and view.incident.version == version:
-                await self._publish_document(view, states)
-                published = version
-                view = await self._reader.incident_view(incident)
+        published: dict[str, int] = {}
+        while incidents:
+            views = await self._reader.incident_views(incidents)
+            await self._publish_views_again(views, published)
+            versions = await self._reader.versions([view.incident.id for view in views])
+            incidents = [key for key, version in versions.items() if published.get(key) != version]
 
-    async def _publish_reports_again(self, incident: model.Incident) -> States:
+    async def _publish_views_again(
+        self, views: Sequence[model.IncidentView], published: dict[str, int]
+    ) -> None:
+        """Publish what is still as it was read; add the versions. A refusal stops no other."""
+        read_at, versions = -math.inf, dict[str, int]()
+        receipts = await self._receipts_by_incident(view.incident for view in views)
+        keys = [view.incident.id for view in views]
+        for view in views:
+            incident = view.incident
+            try:
+                states = await self._publish_reports_again(incident, receipts.get(incident.id))
+                if self._clock.monotonic() - read_at > FRESH_SECONDS:
+                    versions = dict(await self._reader.versions(keys))
+                    read_at = self._clock.monotonic()
+                if versions.get(incident.id) == incident.version:
+                    published[incident.id] = incident.version
+                    await self._publish_document(view, states)
+            except model.PermanentError as error:
+                published[incident.id] = incident.version
+                topic = topics.incident(self._connection.prefix, incident.id)
+                self._publisher.note_refused(topic, str(error))
+
+    async def _publish_reports_again(
+        self, incident: model.Incident, receipt: model.Receipt | None
+    ) -> States:
         """Publish the PDFs that the broker took before, and small ones; return how far each is."""
-        reports_here = reports.reports_of(incident)
-        receipt = await self._receipt(incident.id) if reports_here else None
         states = dict(_states(incident, receipt))
-        for report in reports_here:
+        for report in reports.reports_of(incident):
             state = states[report.run]
             hung_up = state.size and self._clock.now().timestamp() - state.at < DAY_SECONDS
             again = state.progress is Progress.DONE or _goes_first(
@@ -246,9 +267,20 @@ class MqttReceiver:
                 states[report.run] = new
         return states
 
-    async def _receipt(self, incident: str) -> model.Receipt | None:
-        receipts = await self._reader.receipts(incident)
-        return next((receipt for receipt in receipts if receipt.receiver == self.name), None)
+    async def _receipts(self, incidents: Sequence[str]) -> list[model.Receipt]:
+        """Return the receipts of incidents, by as few statements as possible."""
+        receipts: list[model.Receipt] = []
+        for first in range(0, len(incidents), CHUNK):
+            receipts += await self._reader.receipts_of(incidents[first : first + CHUNK])
+        return receipts
+
+    async def _receipts_by_incident(
+        self, incidents: Iterable[model.Incident]
+    ) -> Mapping[str, model.Receipt]:
+        """Return our receipts of those that have PDFs."""
+        keys = [incident.id for incident in incidents if reports.reports_of(incident)]
+        receipts = await self._receipts(keys)
+        return {receipt.incident: receipt for receipt in receipts if receipt.receiver == self.name}
 
     async def _remember_sizes(self) -> None:
         """Take over from the receipts which sizes the broker has hung up on, once.
@@ -258,13 +290,12 @@ class MqttReceiver:
         limits = await self._connection.connected()
         if self._remembers:
             return
-        for incident in await self._reader.incidents(statuses=UNRESOLVED, limit=10_000):
-            if reports.reports_of(incident):
-                receipt = await self._receipt(incident.id)
-                for size, at in reports.refused_sizes(receipt.files.values() if receipt else ()):
-                    age = (self._clock.now() - at).total_seconds()
-                    now = self._clock.monotonic()
-                    limits.remember(size, at=now - age, now=now)
+        unresolved = await self._reader.incidents(statuses=UNRESOLVED, limit=10_000)
+        for receipt in (await self._receipts_by_incident(unresolved)).values():
+            for size, at in reports.refused_sizes(receipt.files.values()):
+                age = (self._clock.now() - at).total_seconds()
+                now = self._clock.monotonic()
+                limits.remember(size, at=now - age, now=now)
         self._remembers = True
 
 

@@ -69,6 +69,13 @@ class Queries:
             lambda connection: read_views(connection, incidents)
         )
 
+    async def versions(self, incidents: Sequence[str]) -> Mapping[str, int]:
+        """Return the version of each that exists."""
+        table = tables.incidents
+        query = select(table.c.id, table.c.version).where(table.c.id.in_(incidents))
+        async with self._database.read() as connection:
+            return {row.id: row.version for row in await connection.execute(query)}
+
     async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Return the files of one run; None when they were never kept, or are pruned."""
         table = tables.papers
@@ -149,6 +156,14 @@ class Queries:
             rows = await connection.scalars(
                 select(table.c.data).where(table.c.incident == incident).order_by(table.c.receiver)
             )
+            return list(codec.RECEIPT.decode_all(rows))
+
+    async def receipts_of(self, incidents: Sequence[str]) -> list[model.Receipt]:
+        """Return the receipts of several incidents, by incident and receiver."""
+        table = tables.receipts
+        query = select(table.c.data).where(table.c.incident.in_(incidents))
+        async with self._database.read() as connection:
+            rows = await connection.scalars(query.order_by(table.c.incident, table.c.receiver))
             return list(codec.RECEIPT.decode_all(rows))
 
     async def subject(self, key: str) -> model.Subject | None:

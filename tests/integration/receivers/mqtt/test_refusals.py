@@ -54,8 +54,15 @@ class SeveralIncidents:
     async def incident_view(self, incident):
         return await self.deliveries[incident].incident_view(incident)
 
-    async def receipts(self, incident):
-        return await self.deliveries[incident].receipts(incident)
+    async def incident_views(self, incidents):
+        return [await self.incident_view(incident) for incident in incidents]
+
+    async def versions(self, incidents):
+        views = await self.incident_views(incidents)
+        return {view.incident.id: view.incident.version for view in views}
+
+    async def receipts_of(self, incidents):
+        return [self.deliveries[incident].receipt for incident in incidents]
 
     async def report_files(self, run):
         return await self.deliveries[run.replace("r-", "w-")].report_files(run)
