@@ -11,6 +11,8 @@ from tests.year import faults
 from tests.year.draws.bookings import draw_bookings
 from tests.year.draws.lines import draw_lines
 from tests.year.draws.people import draw_people
+from tests.year.draws.storms import draw_storms
+from tests.year.draws.works import with_works
 from tests.year.plan import Circuit, Fact, Plan, Rule, Status
 
 RULE = Rule(
@@ -65,27 +67,30 @@ def draw(seed: int, days: float = 1.0) -> Plan:
     statuses.sort(key=lambda fact: (fact.at, fact.circuit))
     lines = draw_lines(seed, begin, busy_until, calm=calm)
     booked = draw_bookings(seed, circuits, begin, busy_until)
+    storms = draw_storms(seed, begin, busy_until, calm=calm)
     people = draw_people(seed, statuses, begin, busy_until, calm=calm)
     facts: list[Fact] = sorted(
-        (*statuses, *lines.facts, *people, *booked), key=lambda fact: fact.at
+        (*statuses, *lines.facts, *people, *booked, *storms.facts), key=lambda fact: fact.at
     )
     news = [fact.at for fact in facts]
     machines = 1 if calm > 1 else faults.daemons(seed)
-    return Plan(
+    plan = Plan(
         seed=seed,
         begin=begin,
         end=end,
         rules=(RULE,),
-        circuits=(*circuits, *connections),
+        circuits=(*circuits, *storms.circuits, *connections),
         thresholds=(lines.rule,),
         lines=lines.lines,
         settle=lines.settle,
+        storm=storms.limit,
         facts=tuple(facts),
         daemons=machines,
         faults=faults.draw(seed, news, begin, busy_until, machines=machines, calm=calm),
         interval=timedelta(seconds=chance.choice((300, 600, 900) if calm > 1 else (30, 60, 120))),
         **(_SELDOM if calm > 1 else _OFTEN),
     )
+    return with_works(plan, busy_until) if calm == 1 else plan
 
 
 def _changes(

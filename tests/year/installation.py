@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.year import slack
 from tests.year.peers import evpl, iod, vyvx
-from tests.year.plan import DUTY, NOC, Plan, Rule, Threshold
+from tests.year.plan import AHEAD, DUTY, GRACE, NOC, STORM_WINDOW, Plan, Rule, Threshold
 from watcher import settings
 
 _CONFIG = """
@@ -74,6 +74,22 @@ interval = "{interval}"
 settle = "{settle}"
 """
 
+_WORKS = """
+inventory = "inventory.yaml"
+"""
+
+_FOLDER = """
+[receivers.ahead]
+kind = "slack"
+channel = "{ahead}"
+
+[works]
+directory = "{folder}"
+interval = "{interval}"
+grace = "{grace}"
+receivers = ["ahead"]
+"""
+
 _RULE = """
   - name: {name}
     source: {source}
@@ -108,9 +124,13 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Settings:
+def write(
+    plan: Plan, folder: Path, *, instance: str = "ops1", notices: Path | None = None
+) -> settings.Settings:
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
-    config = _CONFIG.format(instance=instance, slack=slack.HOST, noc=NOC, duty=DUTY)
+    works = sorted({circuit for notice in plan.notices for circuit in notice.circuits})
+    config = _WORKS if works else ""
+    config += _CONFIG.format(instance=instance, slack=slack.HOST, noc=NOC, duty=DUTY)
     if plan.circuits_of("vyvx"):
         config += _VYVX.format(
             host=vyvx.HOST,
@@ -130,6 +150,15 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
             interval=_span(plan.line_interval),
             settle=_span(plan.settle),
         )
+    if works:
+        config += _FOLDER.format(
+            ahead=AHEAD,
+            folder=notices,
+            interval=_span(max(plan.interval, timedelta(minutes=1))),
+            grace=_span(GRACE),
+        )
+        subjects = "".join(f"  vyvx/{key}: {{circuit_ids: ['{key}']}}\n" for key in works)
+        (folder / "inventory.yaml").write_text(f"subjects:\n{subjects}")
     (folder / "config.toml").write_text(config)
     rules = "".join(
         _rule(rule, source, field, words)
@@ -139,7 +168,8 @@ def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Setti
     )
     if plan.lines:
         rules += "".join(_threshold(rule) for rule in plan.thresholds)
-    (folder / "rules.yaml").write_text(f"rules:{rules}")
+    storm = f"storm: {{incidents: {plan.storm}, window: {_span(STORM_WINDOW)}}}\n"
+    (folder / "rules.yaml").write_text(f"rules:{rules}\n{storm}")
     return settings.load(folder / "config.toml")
 
 

@@ -31,6 +31,8 @@ class Installation:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
+        self.notices = folder / "notices"
+        self.notices.mkdir()
         self.disk = database.Disk()
         self.storage = Storage(world)
         self.disk.connection.before = self.storage.before
@@ -53,7 +55,9 @@ class Machine:
         folder = installation_.folder / str(number)
         folder.mkdir()
         plan = self._world.plan
-        self._settings = installation.write(plan, folder, instance=f"ops{number + 1}")
+        self._settings = installation.write(
+            plan, folder, instance=f"ops{number + 1}", notices=installation_.notices
+        )
         self._loop: Any = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ending = False

@@ -10,6 +10,8 @@ of its first message. Laws:
 - no false all-clear: none says `recovered` of what is down and was shown as such;
 - nothing is invented: none is about what never was;
 - off air calls nobody (laws/bookings.py);
+- many that fail at once are one thread, which says how many they are (laws/storms.py);
+- what a carrier has announced calls nobody, and all else does (laws/works.py);
 - no message says that Watcher is broken;
 - people have their way (laws/people.py): silences, acknowledgements, escalation;
 - status never says fine while something cannot be told (laws/status.py).
@@ -19,7 +21,16 @@ What breaks meanwhile only delays: the time counts from its end.
 
 from __future__ import annotations
 
-from tests.year.laws import bookings, faults_of_our_own, lines, people, states, status
+from tests.year.laws import (
+    bookings,
+    faults_of_our_own,
+    lines,
+    people,
+    states,
+    status,
+    storms,
+    works,
+)
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 
@@ -27,6 +38,8 @@ _LAWS = (
     states.complaints,
     status.complaints,
     bookings.complaints,
+    storms.complaints,
+    works.complaints,
     lines.complaints,
     people.complaints,
     faults_of_our_own.complaints,

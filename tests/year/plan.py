@@ -16,8 +16,12 @@ from tests.year.faults import Fault
 
 Direction = Literal["in", "out"]
 QuirkKind = Literal["late", "missing", "filling", "corrected", "future"]
+WorkStatus = Literal["TENTATIVE", "CONFIRMED", "RE-SCHEDULED", "CANCELLED", "COMPLETED"]
 NOC = "C00000NOC1"  # the channel of the receiver `noc`
 DUTY = "C0000DUTY1"  # and of `duty`
+AHEAD = "C000AHEAD1"  # and of `ahead`, which reads of planned works alone
+GRACE = timedelta(minutes=10)  # after planned works
+STORM_WINDOW = timedelta(seconds=30)  # in which outages are counted that may be a storm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +143,21 @@ class Booking:
     number: int = 0
 
 
-Fact = Status | Load | Quirk | Press | Silence | Booking
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A carrier's notice of planned works, which comes at `at`; the highest `sequence` counts."""
+
+    at: datetime
+    works: str  # its id
+    begin: datetime
+    end: datetime
+    circuits: tuple[str, ...]  # their ids
+    sequence: int = 1
+    status: WorkStatus = "CONFIRMED"
+    impact: Literal["OUTAGE", "NO-IMPACT"] = "OUTAGE"
+
+
+Fact = Status | Load | Quirk | Press | Silence | Booking | Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +173,7 @@ class Plan:
     lines: tuple[Line, ...] = ()
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()
+    storm: int = 20  # more outages of one vendor than this at once are one incident
     daemons: int = 1  # on one database
     interval: timedelta = timedelta(seconds=60)
     fast_interval: timedelta = timedelta(seconds=10)
@@ -167,6 +186,11 @@ class Plan:
     def circuits_of(self, vendor: str) -> tuple[Circuit, ...]:
         """Return the circuits of a vendor."""
         return tuple(circuit for circuit in self.circuits if circuit.vendor == vendor)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """The notices of planned works."""
+        return tuple(fact for fact in self.facts if isinstance(fact, Notice))
 
     @property
     def statuses(self) -> Iterator[Status]:

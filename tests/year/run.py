@@ -15,11 +15,14 @@ from unittest import mock
 import structlog
 
 import watcher.clock
+import watcher.daemon.works
 from tests.year import idle
 from tests.year.clock import Datetime
 from tests.year.doors import Doors
 from tests.year.loop import run_to_end
 from tests.year.machine import Installation, Machine
+from tests.year.peers import carrier
+from tests.year.peers.carrier import Carrier
 from tests.year.peers.operators import Operators
 from tests.year.peers.people import People
 from tests.year.plan import Plan
@@ -40,6 +43,7 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
         installation = Installation(world, Path(folder))
         with closing(installation.disk):
             People(world, installation.broker)
+            Carrier(world, installation.notices)
             machines = [Machine(installation, number) for number in range(plan.daemons)]
             for machine in machines:
                 machine.start()
@@ -60,6 +64,7 @@ def _without_leaks(plan: Plan, level: int, doors: Doors) -> Iterator[None]:
             "secrets",
             SimpleNamespace(token_hex=lambda size: tokens.randbytes(size).hex()),
         ),
+        (watcher.daemon.works, "read_notices", carrier.read_notices),
         *idle.patches(plan),
         *doors.patches(),
     ]

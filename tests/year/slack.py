@@ -24,6 +24,7 @@ class Slack:
         self._world = world
         self._messages: dict[str, dict[str, Any]] = {}
         self._files = 0
+        self._lists: dict[str, str] = {}  # by the file's id, what is in it
 
     async def serve(self, request: Request) -> Answer:
         """Answer one call; it and the answer take a while to arrive."""
@@ -33,6 +34,8 @@ class Slack:
         kind = "" if fault is None else fault.kind
         answer, status = self._refusal(fault, method)
         if not answer:
+            if method == "upload":
+                self._keep_list(request)
             answer = self._answer(method, dict(request.arguments))
         is_lost = kind == "answer_lost" and method in _WRITES
         if method in _WRITES:
@@ -42,7 +45,7 @@ class Slack:
                 channel=request.arguments.get("channel") or request.arguments.get("channel_id"),
                 ts=answer.get("ts", request.arguments.get("ts", "")),
                 thread_ts=request.arguments.get("thread_ts", ""),
-                text=_text(method, request.arguments),
+                text=self._text(method, request.arguments),
                 done=answer["ok"],
                 answered=status == 200 and not is_lost,
                 error=answer.get("error", ""),
@@ -111,12 +114,27 @@ class Slack:
         name = f"F{self._files:04}"
         return {"ok": True, "file_id": name, "upload_url": f"https://{HOST}/{name}/upload"}
 
+    def _keep_list(self, request: Request) -> None:
+        """Keep what is in a file of text; a picture says nothing here."""
+        content: bytes = request.arguments["content"]
+        if content.isascii():
+            self._lists[request.url.parent.name] = content.decode()
+
     def _share(self, arguments: dict[str, Any]) -> dict[str, Any]:
         files = json.loads(arguments["files"])
         answer = self._post({**arguments, "text": arguments.get("initial_comment", "")})
         if answer["ok"]:
             self._messages[answer["ts"]]["files"] = files
         return answer
+
+    def _text(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return what a write says; of a file its name and comment, and of a list its rows."""
+        if method != _SHARE:
+            return str(arguments["text"])
+        files = json.loads(arguments["files"])
+        names = (f"{file['id']} {file['title']}" for file in files)
+        rows = (self._lists[file["id"]] for file in files if file["id"] in self._lists)
+        return " ".join((*names, arguments.get("initial_comment", ""), *rows))
 
     def _post(self, arguments: dict[str, Any]) -> dict[str, Any]:
         thread = arguments.get("thread_ts")
@@ -128,14 +146,6 @@ class Slack:
         message["channel"] = arguments.get("channel") or arguments.get("channel_id")
         self._messages[ts] = {**message, "ts": ts}
         return {"ok": True, "channel": message["channel"], "ts": ts}
-
-
-def _text(method: str, arguments: Mapping[str, Any]) -> str:
-    """Return what a write says; of a file its name and comment."""
-    if method != _SHARE:
-        return str(arguments["text"])
-    names = (f"{file['id']} {file['title']}" for file in json.loads(arguments["files"]))
-    return " ".join((*names, arguments.get("initial_comment", "")))
 
 
 def _page(messages: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:

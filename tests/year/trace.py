@@ -6,7 +6,8 @@ By `what`, its `fields`:
 - `polled`: `source`; `asked`, the true time for which the vendor answered; `whole`: the answer
   arrived and can be read. What it says is what the facts of the plan say at `asked`.
 - `slack`: a write: `method`, `channel`, `ts`, `thread_ts`, `text` (of a file its id, name and
-  comment), `done` (Slack did it), `answered` (the daemon learnt so), `error` (Slack's word).
+  comment, of a list its rows), `done` (Slack did it), `answered` (the daemon learnt so), `error`
+  (Slack's word).
 - `mqtt`: `topic`, `payload` (text), as a subscriber got it, where it is not what it got before.
 - `pressed`: `verb`, `circuit`, `incident`, when it `opened`, `by`, `id`, and `silenced`: `circuit`,
   `id`: a command was sent.

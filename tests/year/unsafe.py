@@ -25,8 +25,9 @@ from tests.year.plan import Plan
 from tests.year.run import run
 from watcher import model
 from watcher.clock import SystemClock
+from watcher.engine.incidents import storms
 from watcher.engine.observation import samples
-from watcher.engine.rules import thresholds
+from watcher.engine.rules import thresholds, works
 from watcher.receivers.slack import lookup
 from watcher.store import leadership
 from watcher.store.outbox import Outbox
@@ -77,6 +78,10 @@ BREAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     ),
     # A direction that is between the limits holds what only the other one has begun.
     "hysteresis": _patched((thresholds, "_held", lambda *_: frozenset({"in", "out"}))),
+    # Works excuse nothing.
+    "planned works": _patched((works, "find", lambda *_: None)),
+    # However many fail at once, each has a thread.
+    "storms": _patched((storms, "merge_if_too_many", lambda *_: None)),
     # Samples from tomorrow count.
     "future samples": _patched(
         (source, "up_to", lambda answer, _: (answer, 0)),
@@ -87,6 +92,14 @@ BREAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 
 def _for_circuits(plan: Plan) -> Plan:
     return replace(plan, lines=(), thresholds=(), facts=tuple(plan.statuses))
+
+
+def _for_works(plan: Plan) -> Plan:
+    named = {circuit for notice in plan.notices for circuit in notice.circuits}
+    circuits = tuple(circuit for circuit in plan.circuits if circuit.id in named)
+    statuses = (fact for fact in plan.statuses if fact.circuit in named)
+    facts = sorted((*statuses, *plan.notices), key=lambda fact: fact.at)
+    return replace(plan, circuits=circuits, lines=(), thresholds=(), facts=tuple(facts))
 
 
 def _for_lines(plan: Plan) -> Plan:
@@ -100,7 +113,12 @@ def found_by(plan: Plan, name: str) -> list[str]:
 
     To be quick, the plan is played without what the break does not concern.
     """
-    plan = _for_lines(plan) if name in _OF_LINES else _for_circuits(plan)
+    if name == "planned works":
+        plan = _for_works(plan)
+    else:
+        plan = _for_lines(plan) if name in _OF_LINES else _for_circuits(plan)
+    if not plan.facts:
+        return []
     with BREAKS[name]():
         wrong = complaints(plan, run(plan))
     return wrong if wrong and not complaints(plan, run(plan)) else []

@@ -70,10 +70,11 @@ def _about(
     plan: Plan, trace: Trace, rule: Rule, circuit: Circuit, kept: dict[str, datetime]
 ) -> Iterator[str]:
     name, records = circuit.name, messages.about(trace, circuit.name, NOC)
+    of_storms = messages.of_storms(trace, circuit.vendor)
     on_air, down = windows(plan, circuit), outages(plan, rule, circuit)
     for outage in down:
         for window in on_air:
-            yield from _about_part(plan, rule, circuit, records, outage, window)
+            yield from _about_part(plan, rule, circuit, [*records, *of_storms], outage, window)
         shown_by = due(plan, outage.begin, rule.hold)
         for record in records:
             if messages.is_clear(record) and shown_by < record.at < outage.end:

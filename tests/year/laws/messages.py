@@ -22,6 +22,11 @@ def about(trace: Trace, name: str, channel: str = NOC) -> list[Record]:
     ]
 
 
+def of_storms(trace: Trace, vendor: str, channel: str = NOC) -> list[Record]:
+    """Return what a channel took about storms, which need not name a circuit."""
+    return about(trace, f"Storm on {vendor}", channel)
+
+
 def kept(trace: Trace) -> dict[str, datetime]:
     """Return from when on which messages could not be edited: each may get a successor."""
     refused = (r for r in trace.of("slack") if r.fields.get("error") == "edit_window_closed")
@@ -29,7 +34,12 @@ def kept(trace: Trace) -> dict[str, datetime]:
 
 
 def shows(records: Sequence[Record], at: datetime, but_not: Collection[str] = ()) -> bool:
-    """Return whether a thread shows it as down at a time: the newest text of a first message.
+    """Return whether a thread shows it as down at a time."""
+    return bool(shown(records, at, but_not))
+
+
+def shown(records: Sequence[Record], at: datetime, but_not: Collection[str] = ()) -> list[Record]:
+    """Return what threads show it as down at a time: the newest text of each first message.
 
     A thread that goes on elsewhere does not count, nor what is named in `but_not`.
     """
@@ -39,7 +49,7 @@ def shows(records: Sequence[Record], at: datetime, but_not: Collection[str] = ()
         if record.at <= at and not record.fields["thread_ts"]:
             parents[record.fields["ts"]] = record
     left.update(but_not)
-    return any(is_down(record) for ts, record in parents.items() if ts not in left)
+    return [record for ts, record in parents.items() if ts not in left and is_down(record)]
 
 
 def repetitions(

@@ -21,6 +21,7 @@ from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.spans import Outage, outages
 from tests.year.laws.timing import due
+from tests.year.laws.works import is_planned
 from tests.year.plan import DUTY, NOC, Circuit, Plan, Rule, Silence
 from tests.year.trace import Record, Trace
 
@@ -33,11 +34,12 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     if not any(record.what in {"pressed", "silenced"} for record in trace.records):
         answers: dict[str, Any] = {}
     else:
-        answers = _answers(trace)
+        answers = answers_of(trace)
     for rule in plan.rules:
         for circuit in plan.circuits:
             yield from _about_silences(plan, trace, rule, circuit, answers)
-            if rule.escalate and not is_booked(plan, circuit):
+            is_plain = not is_booked(plan, circuit) and not is_planned(plan, circuit)
+            if rule.escalate and is_plain:
                 yield from _about_escalation(plan, trace, rule, circuit, answers)
     yield from _about_presses(plan, trace, answers)
 
@@ -80,12 +82,15 @@ def _about_escalation(
 ) -> Iterator[str]:
     called = [r for r in messages.about(trace, circuit.name, DUTY) if not r.fields["thread_ts"]]
     pressed = [r for r in trace.of("pressed") if r.fields["circuit"] == circuit.id]
+    of_storms = messages.of_storms(trace, circuit.vendor)
     before = plan.begin - _REOPENS
     for outage in outages(plan, rule, circuit):
         since, before = outage.begin - before, outage.end
         if since < _REOPENS + rule.keep or _is_silenced(plan, circuit, outage):
             continue
         called_by = due(plan, outage.begin, rule.hold + rule.escalate)
+        if _may_be_of_a_storm(of_storms, outage):
+            continue  # laws/storms.py
         of_it = [r for r in pressed if outage.begin <= r.at <= max(outage.end, called_by)]
         was_called = any(outage.begin <= record.at <= called_by for record in called)
         if not of_it and called_by < outage.end and not was_called:
@@ -96,6 +101,13 @@ def _about_escalation(
         for record in called:
             if outage.begin <= record.at <= outage.end:
                 yield f"called: {circuit.name} at {record.at}, acknowledged at {acked_at}"
+
+
+def _may_be_of_a_storm(of_storms: list[Record], outage: Outage) -> bool:
+    """Return whether an outage may be one of the many that a storm is about."""
+    return messages.shows(of_storms, outage.begin) or any(
+        outage.begin - _REOPENS <= record.at <= outage.end for record in of_storms
+    )
 
 
 def _acknowledged_at(
@@ -145,7 +157,7 @@ def _about_presses(plan: Plan, trace: Trace, answers: dict[str, Any]) -> Iterato
             yield f"press: {press['id']} at {record.at} is on the timeline {times} times"
 
 
-def _answers(trace: Trace) -> dict[str, Any]:
+def answers_of(trace: Trace) -> dict[str, Any]:
     """Return the answers to commands, by the command's id: the first of each that says yes."""
     answers: dict[str, Any] = {}
     for record in trace.of("mqtt"):

@@ -9,6 +9,7 @@ from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.spans import outages
 from tests.year.laws.timing import due, unsilenced
+from tests.year.laws.works import is_planned
 from tests.year.plan import NOC, Circuit, Plan, Rule
 from tests.year.trace import Trace
 
@@ -16,16 +17,19 @@ from tests.year.trace import Trace
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each circuit that is watched all the time."""
     for rule in plan.rules:
-        for circuit in (circuit for circuit in plan.circuits if not is_booked(plan, circuit)):
-            yield from _about(plan, trace, rule, circuit)
+        for circuit in plan.circuits:
+            if not is_booked(plan, circuit) and not is_planned(plan, circuit):
+                yield from _about(plan, trace, rule, circuit)
 
 
 def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[str]:
     records = messages.about(trace, circuit.name, NOC)
+    of_storms = messages.of_storms(trace, circuit.vendor)
     spans = outages(plan, rule, circuit)
     for span, following in zip_longest(spans, spans[1:]):
         shown_by = unsilenced(plan, circuit, span.begin, due(plan, span.begin, rule.hold))
-        if shown_by < span.end and not messages.shows(records, shown_by):
+        is_shown = messages.shows(records, shown_by) or messages.shows(of_storms, shown_by)
+        if shown_by < span.end and not is_shown:
             yield f"lost: {circuit.name} was down from {span.begin} on, not shown by {shown_by}"
         over_by = due(plan, span.end, rule.keep)
         until = following.begin if following else plan.end

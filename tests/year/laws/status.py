@@ -23,6 +23,7 @@ from tests.year.laws.bookings import is_booked
 from tests.year.laws.retained import unresolved
 from tests.year.laws.spans import outages
 from tests.year.laws.timing import due, unsilenced
+from tests.year.laws.works import is_planned
 from tests.year.plan import DUTY, NOC, Plan
 from tests.year.trace import Record, Trace
 
@@ -85,8 +86,11 @@ def _broker(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str
 def _not_shown(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str]:
     """Yield where all is fine although no thread shows what is down, seen for long enough."""
     for rule in plan.rules:
-        for circuit in (circuit for circuit in plan.circuits if not is_booked(plan, circuit)):
+        for circuit in plan.circuits:
+            if is_booked(plan, circuit) or is_planned(plan, circuit):
+                continue
             records = messages.about(trace, circuit.name, NOC)
+            records += messages.of_storms(trace, circuit.vendor)
             for outage in outages(plan, rule, circuit):
                 seen_at = _first_seen(plan, trace, circuit.vendor, outage.begin)
                 shown_by = seen_at + rule.hold + 2 * _MINUTE
