@@ -29,7 +29,7 @@ EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is
 LATER = timedelta(seconds=2)  # until a large PDF is sent, so that what is pending goes first
 DAY_SECONDS = 24 * 3_600
 CHUNK = 200  # incidents that are read by the same statements
-FRESH_SECONDS = 0.05  # how long after it was read a document may go without another look
+FRESH_SECONDS = 0.01  # how long after it was read a document may go without another look
 
 
 class MqttReceiver:
