@@ -105,12 +105,12 @@ def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: da
         unwell=unwell,
         measured=result.measured,
     )
-    ctx.put_alert(alert)
     details.request_for_alert(ctx, key)
+    if due <= at and fire_if_due(ctx, alert, at=at):
+        return
+    ctx.put_alert(alert)
     if due > at:
         schedule_timer(ctx, alert)
-    else:
-        fire_if_due(ctx, alert, at=at)
 
 
 def _hold(
@@ -259,8 +259,10 @@ def settle(ctx: StepContext, key: str, *, at: datetime | None = None) -> None:
     `at` is the time of the sample that was evaluated; without one no threshold's alert ends.
     """
     for alert in ctx.state.alerts_on(key, _FIRING):
+        if alert.due is None:
+            continue
         rule = ctx.state.rules.get(alert.rule)
-        if rule is None or alert.due is None:
+        if rule is None:
             continue
         subject = ctx.state.subjects.get(key)
         vanished = subject is not None and subject.missed >= 2
@@ -283,22 +285,26 @@ def resolve(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) 
     schedule.forget_if_vanished(ctx, alert.subject)
 
 
-def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = None) -> None:
+def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = None) -> bool:
     """Fire a pending alert if an observation at or after its due time has confirmed it.
 
-    `at` is the time of the sample that is being evaluated; None: the newest one counts.
+    Return whether it fires. `at` is the time of the sample that is being evaluated; None: the
+    newest one counts.
     """
     rule = ctx.state.rules.get(alert.rule)
     if rule is None:
-        return  # until the reload after a restart takes it away
+        return False  # until the reload after a restart takes it away
     if not hours.apply_at(rule.hours, ctx.now):
-        return  # they have just ended, and the timer that says so is due now
+        return False  # they have just ended, and the timer that says so is due now
     if suppression.is_skipped(ctx, rule, alert.subject):
-        return
-    if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
-        ctx.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
-        incidents.fire(ctx, rule, alert)
-        _take_over(ctx, rule, alert.subject)
+        return False
+    if not _is_confirmed(ctx, rule, alert, at) or not details.are_ready(ctx, alert.subject):
+        return False
+    if alert.due != alert.since:  # else it has not waited, and has no timer
+        ctx.cancel(Timer(_HOLD, alert.subject, alert.rule))
+    incidents.fire(ctx, rule, alert)
+    _take_over(ctx, rule, alert.subject)
+    return True
 
 
 def may_be_due(ctx: StepContext, rule: str, key: str) -> bool:
@@ -342,18 +348,18 @@ def schedule_timer(ctx: StepContext, alert: model.Alert) -> None:
 
     A threshold counts in sample time, so that a sample decides and no timer does.
     """
-    rule = ctx.state.rules.get(alert.rule)
+    rule, due = ctx.state.rules.get(alert.rule), alert.due
     if rule is None:
         return
-    if alert.due is None:
+    if due is None:
         flapping.schedule_steady(ctx, rule, alert)
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(ctx, alert):
         return
-    if alert.state is _PENDING and alert.due <= ctx.now:
+    pending = alert.state is _PENDING
+    if pending and due <= ctx.now:
         return  # nothing but an observation is missing, and the next one comes by itself
-    kind = _HOLD if alert.state is _PENDING else _CLEAR
-    ctx.schedule(Timer(kind, alert.subject, alert.rule), alert.due)
+    ctx.schedule(Timer(_HOLD if pending else _CLEAR, alert.subject, alert.rule), due)
 
 
 def is_vanished(ctx: StepContext, alert: model.Alert) -> bool:

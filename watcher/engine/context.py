@@ -158,20 +158,20 @@ class StepContext:
 
     def put_alert(self, alert: model.Alert) -> None:
         """Change or add an alert."""
-        state = self.state
+        state, index = self.state, self.state.alert_index
         of_subject = state.alerts.get(alert.subject)
         if of_subject is None:
             of_subject = state.alerts[alert.subject] = {}
         before = of_subject.get(alert.rule)
-        was = None if before is None else before.incident
-        if was != alert.incident:
+        if (None if before is None else before.incident) != alert.incident:
             if before is not None:
-                state.alert_index.remove_firing(before)
-            state.alert_index.add_firing(alert)
+                index.remove_firing(before)
+            index.add_firing(alert)
             if alert.rule in state.inhibiting:
                 self.agenda.recheck_suppression()
         of_subject[alert.rule] = self.changes.alerts[alert.rule, alert.subject] = alert
-        state.alert_index.note_pending(alert)
+        if alert.state is _PENDING or (before is not None and before.state is _PENDING):
+            index.note_pending(alert)
 
     def remove_alert(self, alert: model.Alert) -> None:
         """Take an alert back to inactive, with nothing left to remember."""
@@ -267,7 +267,7 @@ class StepContext:
             del self.changes.incidents[identity]
             for key in state.members.pop(identity):
                 del self.changes.members[identity, *key]
-            state.alert_index.firing.pop(identity, None)
+            state.alert_index.forget_incident(identity)
             state.incident_index.latest.pop(state.about(incident), None)
             self.agenda.touched.pop(identity, None)
             self._notes.pop(identity, None)

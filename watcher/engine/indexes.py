@@ -6,7 +6,7 @@ are the only ones that change the rest.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -171,7 +171,8 @@ class AlertIndex(Struct, kw_only=True, eq=False):
     """Alerts by what they wait for and where they fire."""
 
     pending: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)  # by source
-    firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident, oldest first
+    firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident
+    unsorted: set[str] = field(default_factory=set)  # of these, those to sort before they are read
     firing_of: dict[str, dict[str, None]] = field(default_factory=dict)  # by rule: subjects
     expression_errors: set[tuple[str, str]] = field(default_factory=set)  # (rule, subject)
 
@@ -179,13 +180,33 @@ class AlertIndex(Struct, kw_only=True, eq=False):
         """List an alert if it fires."""
         if alert.state is model.AlertState.FIRING and alert.incident is not None:
             firing = self.firing.setdefault(alert.incident, [])
-            insort(firing, (alert.since, alert.subject, alert.rule))
+            added = (alert.since, alert.subject, alert.rule)
+            if firing and added < firing[-1]:
+                self.unsorted.add(alert.incident)  # of a storm thousands: all at once
+            firing.append(added)
             self.firing_of.setdefault(alert.rule, {})[alert.subject] = None
+
+    def firing_in(self, incident: str) -> list[Firing]:
+        """Return what fires in an incident, the oldest first."""
+        firing = self.firing.get(incident)
+        if firing is None:
+            return []
+        if incident in self.unsorted:
+            self.unsorted.discard(incident)
+            firing.sort()
+        return firing
+
+    def forget_incident(self, incident: str) -> None:
+        """Drop an incident that nothing fires in, or whose alerts have moved to another."""
+        self.firing.pop(incident, None)
+        self.unsorted.discard(incident)
 
     def remove_firing(self, alert: model.Alert) -> None:
         """Drop an alert that stops firing, or moves to another incident."""
-        firing = self.firing.get(alert.incident or "")
-        if alert.state is not model.AlertState.FIRING or not firing:
+        if alert.state is not model.AlertState.FIRING:
+            return
+        firing = self.firing_in(alert.incident or "")
+        if not firing:
             return
         place = bisect_left(firing, (alert.since, alert.subject, alert.rule))
         if place < len(firing) and firing[place] == (alert.since, alert.subject, alert.rule):
@@ -195,13 +216,15 @@ class AlertIndex(Struct, kw_only=True, eq=False):
     def sort_firing(self, alerts: Iterable[model.Alert]) -> None:
         """Work out again which alerts fire where: their times have moved."""
         self.firing.clear()
+        self.unsorted.clear()
         self.firing_of.clear()
         for alert in alerts:
             self.add_firing(alert)
 
     def note_pending(self, alert: model.Alert) -> None:
         """List an alert under its source while it is pending."""
-        pending = self.pending.get(source := model.source_of(alert.subject))
+        source, _, _ = alert.subject.partition("/")
+        pending = self.pending.get(source)
         if alert.state is _PENDING:
             if pending is None:
                 pending = self.pending[source] = {}

@@ -176,7 +176,7 @@ class State(Struct, kw_only=True, eq=False):
 
     def firing(self, identity: str) -> list[Firing]:
         """Return what fires in an incident, the oldest first."""
-        return self.alert_index.firing.get(identity, [])
+        return self.alert_index.firing_in(identity)
 
     def member_of(self, alert: model.Alert) -> model.IncidentAlert | None:
         """Return a firing alert as the readers of its incident see it."""
@@ -237,7 +237,7 @@ class State(Struct, kw_only=True, eq=False):
                 continue  # there will be news of it
             del self.incidents[identity]
             self.members.pop(identity, None)
-            self.alert_index.firing.pop(identity, None)
+            self.alert_index.forget_incident(identity)
             key = self.about(incident)
             if index.latest.get(key) == identity:
                 del index.latest[key]

@@ -15,10 +15,10 @@ from watcher.model import EntryKind
 
 def count_change(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
     """Count a change of a firing alert's condition, and report flapping once it is too much."""
-    member = ctx.state.member_of(alert)
-    if rule.flapping is None or member is None:
-        return
     limits = rule.flapping
+    member = None if limits is None else ctx.state.member_of(alert)
+    if limits is None or member is None:
+        return
     recent = (flip for flip in member.flips if flip > at - limits.within)
     flips = (*recent, at)[-(limits.flips + 1) :]
     flapping = member.flapping or len(flips) > limits.flips

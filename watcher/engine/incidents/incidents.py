@@ -37,7 +37,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Make a pending alert fire: it opens an incident, joins one, or reopens one that ended."""
     state, now = ctx.state, ctx.now
     view = ctx.subject_view(alert.subject)
-    group = group_of(rule, view)
+    group = group_of(rule, view) if rule.group_by else view.key
     existing = _existing_incident(ctx, rule, alert, group)
     identity = existing.id if existing else short_id("w", rule.name, group, now.isoformat())
     firing = model.Alert(
@@ -177,10 +177,13 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
 ) -> None:
     """Add an alert; it undoes an acknowledgement only when it is worse than all before."""
     cleared = ""
-    changes: dict[str, Any] = {
-        "receivers": tuple(dict.fromkeys((*existing.receivers, *rule.notify))),
-        "began_at": min(existing.begin, member.since),
-    }
+    changes: dict[str, Any] = {}
+    receivers = tuple(dict.fromkeys((*existing.receivers, *rule.notify)))
+    if receivers != existing.receivers:
+        changes["receivers"] = receivers
+    begin = min(existing.begin, member.since)
+    if begin != existing.began_at:
+        changes["began_at"] = begin
     if rule.severity.rank > existing.severity.rank:
         changes["severity"] = rule.severity
         if existing.status is model.IncidentStatus.ACKNOWLEDGED:
@@ -195,8 +198,8 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
             }
             cleared = f" ({rule.severity}: acknowledgement by {existing.acknowledged_by} cleared)"
     if existing.accepts_until is not None:
-        changes |= storms.changes_on_join(ctx, existing, rule)
-    if any(getattr(existing, name) != new for name, new in changes.items()):
+        changes |= storms.changes_on_join(ctx, existing)
+    if changes:
         ctx.put_incident(existing, **changes)
     if existing.id not in ctx.agenda.storms:  # it says itself how many there are
         kind, text, notify = faces.news(ctx, rule, existing, member, text, unwell=unwell)

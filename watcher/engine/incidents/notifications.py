@@ -177,11 +177,19 @@ def _lead(ctx: StepContext, incident: model.Incident) -> Firing | None:
     None where the worst one cannot be judged: what is known of it is better than what is left.
     """
     state = ctx.state
-    firing = [alert for alert in state.firing(incident.id) if alert[2] in state.rules]
-    held = [alert for alert in firing if state.alerts[alert[1]][alert[2]].due is None]
-    if not held:
-        return None if incident.title or not firing else firing[0]
-    lead = max(held, key=lambda alert: state.rules[alert[2]].severity.rank)  # the first of equals
+    first: Firing | None = None
+    lead: Firing | None = None
+    worst = -1
+    for alert in state.firing(incident.id):  # of a storm thousands
+        _, subject, name = alert
+        rule = state.rules.get(name)
+        if rule is None:
+            continue
+        first = first or alert
+        if (rank := rule.severity.rank) > worst and state.alerts[subject][name].due is None:
+            lead, worst = alert, rank
+    if lead is None:
+        return None if incident.title else first
     unclear = state.alerts[lead[1]][lead[2]].unclear_since is not None
     return None if unclear and incident.title else lead
 
@@ -214,7 +222,9 @@ def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     counts = Counter(name for _, _, name in firing)
     rules = ", ".join(f"{count:,} {name}" for name, count in counts.most_common(_NAMED))
     traits = ctx.state.ruleset.sources[incident.source]
-    sides = {traits.likely_domain(members[name, subject].fields) for _, subject, name in firing}
+    # Most have the same fields, and these are one mapping.
+    shown = [members[name, subject].fields for _, subject, name in firing]
+    sides = {traits.likely_domain(fields) for fields in {id(it): it for it in shown}.values()}
     side = next(iter(sides)) if len(sides) == 1 else model.FaultDomain.UNDETERMINED
     first = ", ".join(members[name, subject].name for _, subject, name in firing[:_NAMED])
     more = len(firing) - _NAMED

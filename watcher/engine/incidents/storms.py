@@ -17,7 +17,6 @@ from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import escalation
-from watcher.engine.rules.rule import Rule
 from watcher.engine.state import is_over
 from watcher.model import EntryKind, IncidentStatus
 
@@ -42,10 +41,10 @@ def storm_of(ctx: StepContext, alert: model.Alert) -> model.Incident | None:
     return storm if alert.key in ctx.state.members[storm.id] else None
 
 
-def changes_on_join(ctx: StepContext, storm: model.Incident, rule: Rule) -> dict[str, Any]:
-    """Return what changes in a storm that an alert joins."""
-    receivers = tuple(dict.fromkeys((*storm.receivers, *rule.notify)))
-    return {"accepts_until": ctx.now + ACCEPTS, "receivers": receivers}
+def changes_on_join(ctx: StepContext, storm: model.Incident) -> dict[str, Any]:
+    """Return what changes in a storm that an alert joins: it takes others for longer."""
+    accepts_until = ctx.now + ACCEPTS
+    return {} if accepts_until == storm.accepts_until else {"accepts_until": accepts_until}
 
 
 def merge_if_too_many(ctx: StepContext, source: str) -> None:

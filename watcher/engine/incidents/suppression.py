@@ -191,9 +191,11 @@ def begin_of_fault(state: State, member: model.IncidentAlert) -> datetime:
     that fires again replaces what it was before, so each keeps the begin that it found.
     """
     began = member.unwell_since or member.since
-    members = state.members.get(member.incident, {})  # of a storm thousands, so not all are read
-    keys = ((rule, member.subject) for rule in state.rules if members)
-    others = [members[key] for key in keys if key in members]
+    members = state.members.get(member.incident)  # of a storm thousands, so not all are read
+    if not members:
+        return began
+    subject = member.subject
+    others = [members[name, subject] for name in state.rules if (name, subject) in members]
     for other in sorted(others, key=lambda other: other.since, reverse=True):
         if other.since < began and (other.until is None or other.until >= began):
             began = other.unwell_since or other.since
