@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from watcher import cli, model
 from watcher.receivers.slack import lookup as slack_lookup
+from watcher.receivers.slack import receiver
 from watcher.store import leadership, outbox
 from watcher.store.dialects import postgresql
 
@@ -23,6 +24,7 @@ def receipts() -> None:
         pass
 
     _replace(outbox.Outbox, "save_receipt", save_receipt)
+    _replace(receiver.SlackReceiver, "first_intent", "")  # which comes with the claim
 
 
 def lookup() -> None:
@@ -54,7 +56,7 @@ def fencing() -> None:
     _replace(postgresql.Postgresql, "disconnect", disconnect)
 
 
-def _replace(owner: object, name: str, substitute: Callable[..., object]) -> None:
+def _replace(owner: object, name: str, substitute: object) -> None:
     assert hasattr(owner, name), f"the safeguard {name} has another name by now"
     setattr(owner, name, substitute)
 

@@ -220,6 +220,7 @@ class InMemoryDelivery:
         self.builder = builder
         self.receipt = model.Receipt(incident=builder.incident.id, receiver=receiver)
         self.saved: list[model.Receipt] = []
+        self.intended_at: float | None = None
         self.fails_at: int | None = None  # the number of the save that does not come back
         self.fails_before_saving = False  # whether that save is lost with it
 

@@ -97,7 +97,8 @@ class InMemoryOutbox:
         for row in free[:limit]:
             self._tokens += 1
             row.token, row.lease_until = self._tokens, now + lease
-            pending.append(ports.PendingDelivery(receipt=row.receipt, token=row.token))
+            view = await self.incident_view(row.receipt.incident)
+            pending.append(ports.PendingDelivery(receipt=row.receipt, token=row.token, view=view))
         return pending
 
     async def incident_view(self, incident: str) -> model.IncidentView | None:

@@ -24,7 +24,7 @@ from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
 from watcher.receivers.slack import lookup
-from watcher.store.outbox import Outbox
+from watcher.store import outbox
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -162,12 +162,8 @@ def test_another_daemon_takes_over(fault):
     assert trace.digest() == run(plan).digest()
 
 
-async def _claim_nothing(*_: object, **__: object) -> list[object]:
-    return []
-
-
 def test_sabotage_of_delivery_is_found():
-    with mock.patch.object(Outbox, "claim", _claim_nothing):
+    with mock.patch.object(outbox, "_due", return_value=[]):
         assert wrong(run(MORNING)) == ["lost"]
 
 

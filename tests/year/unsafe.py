@@ -29,6 +29,7 @@ from watcher.engine.incidents import storms
 from watcher.engine.observation import samples
 from watcher.engine.rules import thresholds, works
 from watcher.receivers.slack import lookup
+from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.store import leadership
 from watcher.store.outbox import Outbox
 from watcher.vendors.evpl import source
@@ -63,7 +64,9 @@ def _patched(*patches: tuple[Any, str, object]) -> Callable[[], AbstractContextM
 
 BREAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     # No receipt is kept before a delivery is over.
-    "receipts": _patched((Outbox, "save_receipt", _do_nothing)),
+    "receipts": _patched(
+        (Outbox, "save_receipt", _do_nothing), (SlackReceiver, "first_intent", "")
+    ),
     # A post whose outcome is unknown is repeated without a look.
     "lookup": _patched((lookup, "resolve_intent", _do_nothing)),
     # A daemon that has lost its lease goes on as if it led.

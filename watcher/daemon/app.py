@@ -101,6 +101,16 @@ async def run(
             **factories.build_sources(settings, accounts),
             **works.build_source(settings, store, inbox_wakeup, clock, metrics),
         }
+        deliveries = delivery.Delivery(
+            outbox=store.outbox,
+            reader=store.queries,
+            receivers=receivers,
+            inbox=store.inbox,
+            clock=clock,
+            wakeup=delivery_wakeup,
+            fallbacks=factories.build_fallbacks(settings),
+            count=metrics.count_delivery,
+        )
 
         def adopt_clock_step(by: timedelta) -> None:
             clock.adopt(by)
@@ -118,6 +128,7 @@ async def run(
             wakeup=inbox_wakeup,
             delivery_wakeup=delivery_wakeup,
             jobs_wakeup=jobs_wakeup,
+            deliveries=deliveries,
             on_health=mqtt.publish_source if mqtt else _ignore,
             on_silences=mqtt.publish_silences if mqtt else _ignore,
             on_clock_step=adopt_clock_step,
@@ -135,16 +146,6 @@ async def run(
             clock=clock,
             wakeup=jobs_wakeup,
             inbox_wakeup=inbox_wakeup,
-        )
-        deliveries = delivery.Delivery(
-            outbox=store.outbox,
-            reader=store.queries,
-            receivers=receivers,
-            inbox=store.inbox,
-            clock=clock,
-            wakeup=delivery_wakeup,
-            fallbacks=factories.build_fallbacks(settings),
-            count=metrics.count_delivery,
         )
 
         def report_mqtt(fault: model.PermanentError | None) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -42,6 +42,16 @@ class Poller(Protocol):
         """Poll at the fast interval, or go back to the normal one."""
 
 
+class Deliveries(Protocol):
+    """What ingest needs of delivery: what a commit has made due need not be looked for."""
+
+    def claim(self) -> ports.Claim | None:
+        """Return what to claim with a commit; None: nothing."""
+
+    def take(self, claimed: Iterable[ports.PendingDelivery]) -> None:
+        """Deliver at once what was claimed."""
+
+
 class Ingest:
     """The one writer.
 
@@ -64,6 +74,7 @@ class Ingest:
         wakeup: Wakeup,
         delivery_wakeup: Wakeup,
         jobs_wakeup: Wakeup,
+        deliveries: Deliveries | None = None,
         on_health: Callable[[model.SourceHealth], None],
         on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
         on_clock_step: Callable[[timedelta], None],
@@ -80,6 +91,7 @@ class Ingest:
         self._wakeup = wakeup
         self._delivery_wakeup = delivery_wakeup
         self._jobs_wakeup = jobs_wakeup
+        self._deliveries = deliveries
         self._on_health = on_health
         self._on_silences = on_silences
         self._silences: tuple[model.Silence, ...] | None = None  # as last passed on
@@ -176,8 +188,10 @@ class Ingest:
     async def _commit(self, step: engine.StepResult, *, inbox: int | None = None) -> None:
         if step.refusal:
             log.warning("command rejected", reason=step.refusal)
+        notifies = any(isinstance(effect, model.Incident) for effect in step.effects)
+        claim = self._deliveries.claim() if self._deliveries and notifies else None
         with self._metrics.commit_seconds.time():
-            await self._commits.commit(
+            claimed = await self._commits.commit(
                 self._token,
                 ports.Commit(
                     at=step.at,
@@ -187,7 +201,10 @@ class Ingest:
                     note=step.refusal,
                     matters=step.matters,
                 ),
+                claim,
             )
+        if self._deliveries and claimed:
+            self._deliveries.take(claimed)
         if isinstance(step.event, model.ClockStepped):
             self._pass_began += step.event.by
             self._on_clock_step(step.event.by)

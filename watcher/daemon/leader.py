@@ -52,6 +52,7 @@ class Leader:
         wakeup: Wakeup,
         delivery_wakeup: Wakeup,
         jobs_wakeup: Wakeup,
+        deliveries: ingest.Deliveries | None = None,
         on_health: Callable[[model.SourceHealth], None],
         on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
         on_clock_step: Callable[[timedelta], None],
@@ -69,6 +70,7 @@ class Leader:
         self._wakeup = wakeup
         self._delivery_wakeup = delivery_wakeup
         self._jobs_wakeup = jobs_wakeup
+        self._deliveries = deliveries
         self._on_health = on_health
         self._on_silences = on_silences
         self._on_clock_step = on_clock_step
@@ -109,6 +111,7 @@ class Leader:
             wakeup=self._wakeup,
             delivery_wakeup=self._delivery_wakeup,
             jobs_wakeup=self._jobs_wakeup,
+            deliveries=self._deliveries,
             on_health=self._on_health,
             on_silences=self._on_silences,
             on_clock_step=self._clock_has_stepped,

@@ -10,10 +10,12 @@ leaves only a receipt that lags.
 
 One worker for each receiver repeats four steps:
 
-1. Claim the oldest pending receipt. The claim has a token and a lease: another daemon leaves the
-   receipt alone until LEASE is over, and a write under an older token is refused.
-2. Read the incident as it is now and hand it to the receiver with the receipt. The receiver
-   delivers the whole difference, so changes that came quickly one after another are coalesced.
+1. Claim the oldest pending receipt, and read its incident as it is now. The claim has a token and a
+   lease: another daemon leaves the receipt alone until LEASE is over, and a write under an older
+   token is refused. A worker that waits need not look: the commit that makes something due claims
+   it for the worker in the same transaction (decision 0058).
+2. Hand the incident to the receiver with the receipt. The receiver delivers the whole difference,
+   so changes that came quickly one after another are coalesced.
 3. The receiver splits that into acts (post a message, edit one, publish a document). Before an act
    that must not happen twice it saves a receipt with an *intent*; after the act it saves what came
    of it. If the process dies in between, or the answer is lost, the next delivery finds the intent
@@ -40,7 +42,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -52,6 +54,7 @@ from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
 from watcher.delivery import notifications
 from watcher.delivery.receiver_health import FailedDelivery, Fallback, ReceiverHealth
+from watcher.delivery.session import ClaimLostError, ClosingError, DeliverySession
 from watcher.delivery.unexpected import UnexpectedErrors
 from watcher.operations import status
 
@@ -72,7 +75,27 @@ class _Worker(Struct, kw_only=True):
     health: ReceiverHealth
     unexpected: UnexpectedErrors
     wakeup: Wakeup = field(default_factory=Wakeup)
+    is_waiting: bool = False  # for something to deliver
+    handed: list[ports.PendingDelivery] = field(default_factory=list)  # claimed with a commit
     fault: model.PermanentError | None = None  # of what it delivers through
+
+    @property
+    def first_intent(self) -> str:
+        """The intent of its first act for an incident; empty where it writes none."""
+        return self.receiver.first_intent if isinstance(self.receiver, ports.Intending) else ""
+
+    def take_handed(self) -> list[ports.PendingDelivery]:
+        """Return what it was handed since it last looked."""
+        handed, self.handed = self.handed, []
+        return handed
+
+    async def wait(self) -> None:
+        """Wait for something to deliver; meanwhile it may be handed what a commit has claimed."""
+        self.is_waiting = True
+        try:
+            await self.wakeup.wait(POLL_SECONDS)
+        finally:
+            self.is_waiting = False
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, session: DeliverySession
@@ -130,6 +153,25 @@ class Delivery:
         """Let deliveries to a receiver fail with this, as what they go through is broken."""
         self._workers[receiver].fault = fault
 
+    def claim(self) -> ports.Claim | None:
+        """Return what to claim with a commit: for each receiver that has nothing to do."""
+        intents = {
+            name: worker.first_intent
+            for name, worker in self._workers.items()
+            if worker.is_waiting and worker.health.failing_since is None and worker.fault is None
+        }
+        if not intents:
+            return None
+        now, asked_at = self._clock.now(), self._clock.monotonic()
+        return ports.Claim(intents=intents, now=now, lease=LEASE, asked_at=asked_at)
+
+    def take(self, claimed: Iterable[ports.PendingDelivery]) -> None:
+        """Deliver at once what was claimed with a commit."""
+        for pending in claimed:
+            worker = self._workers[pending.receipt.receiver]
+            worker.handed.append(pending)
+            worker.wakeup.set()
+
     def clock_stepped(self, by: timedelta) -> None:
         """Move since when receivers fail: the clock was set."""
         for worker in self._workers.values():
@@ -174,7 +216,7 @@ class Delivery:
 
     async def _work(self, name: str, worker: _Worker) -> None:
         while True:
-            claimed = await self._outbox.claim(
+            claimed = worker.take_handed() or await self._outbox.claim(
                 now=self._clock.now(), receivers=[name], lease=LEASE, limit=1
             )
             if not claimed:
@@ -182,7 +224,7 @@ class Delivery:
                     worker.health.nothing_is_pending()
                 if worker.health.failing_since is None:
                     await self._report(name, worker.health)
-                await worker.wakeup.wait(POLL_SECONDS)
+                await worker.wait()
             for pending in claimed:
                 pause = await self._deliver_shielded(worker, pending)
                 await asyncio.sleep(pause)
@@ -208,8 +250,7 @@ class Delivery:
     async def _deliver(
         self, worker: _Worker, pending: ports.PendingDelivery, session: DeliverySession
     ) -> float:
-        view = await self._reader.incident_view(pending.receipt.incident)
-        again_at, pause, delivered = None, 0.0, None
+        view, again_at, pause, delivered = pending.view, None, 0.0, None
         notification = None
         if view is not None:
             notification = notifications.begin(pending, view, self._clock.now())
@@ -337,45 +378,3 @@ def _pending_since(view: model.IncidentView | None, receipt: model.Receipt) -> d
         entry.at for entry in (view.timeline if view else ()) if entry.number > receipt.told_through
     )
     return next(undelivered, None)
-
-
-class ClosingError(Exception):
-    """The daemon is stopping: no further act is started."""
-
-
-class ClaimLostError(Exception):
-    """Another daemon delivers this incident now; its receipt must not be overwritten."""
-
-
-class DeliverySession:
-    """Implements ports.DeliverySession; `receipt` is the last one that is durable."""
-
-    def __init__(
-        self,
-        outbox: ports.Outbox,
-        reader: ports.DetailReader,
-        pending: ports.PendingDelivery,
-    ) -> None:
-        self.receipt = pending.receipt
-        self.report_files = reader.report_files
-        self.all_alerts = reader.all_alerts
-        self.series = reader.series
-        self._outbox = outbox
-        self._token = pending.token
-        self._closing = False
-
-    def close(self) -> None:
-        """Let the act in hand finish, including its receipt, and start no other."""
-        self._closing = True
-
-    async def save(self, receipt: model.Receipt) -> None:
-        """Commit a receipt; raise ClosingError instead of starting an act while stopping."""
-        if self._closing and receipt.intent:
-            raise ClosingError  # before the intent is durable, so nothing has to be looked up
-        try:
-            await self._outbox.save_receipt(receipt, self._token)
-        except model.PermanentError as error:
-            raise ClaimLostError(str(error)) from error
-        self.receipt = receipt
-        if self._closing:
-            raise ClosingError

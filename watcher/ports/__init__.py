@@ -4,10 +4,12 @@ Law: an adapter implements a port and imports no loop; a loop imports ports and 
 """
 
 from watcher.ports.listings import IncidentCursor, IncidentFilter, ListingReader
+from watcher.ports.outbox import Claim, Outbox, PendingDelivery
 from watcher.ports.receivers import (
     Connected,
     CutOff,
     DeliverySession,
+    Intending,
     Receiver,
     Remarking,
     Trying,
@@ -27,8 +29,6 @@ from watcher.ports.store import (
     Job,
     JobQueue,
     Loaded,
-    Outbox,
-    PendingDelivery,
     Recorded,
     ReportFiles,
     RulesRead,
@@ -58,6 +58,7 @@ __all__ = [
     "BandwidthChanger",
     "CallCounter",
     "ChangeStart",
+    "Claim",
     "Commit",
     "CommitLog",
     "Connected",
@@ -72,6 +73,7 @@ __all__ = [
     "IncidentCursor",
     "IncidentFilter",
     "IncidentReader",
+    "Intending",
     "Job",
     "JobQueue",
     "ListingReader",

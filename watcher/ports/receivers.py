@@ -12,7 +12,12 @@ from watcher.ports.store import DetailReader
 
 
 class DeliverySession(DetailReader, Protocol):
-    """What a receiver is given for one delivery, beside the incident view."""
+    """What a receiver is given for one delivery, beside the incident view.
+
+    `intended_at` is that of the PendingDelivery.
+    """
+
+    intended_at: float | None
 
     async def save(self, receipt: model.Receipt) -> None:
         """Commit a receipt now: the intent before an act, its result after it (law 5)."""
@@ -39,6 +44,13 @@ class Connected(Protocol):
 
     def cut_off(self) -> CutOff | None:
         """Return since when there is no connection; None where there is one, or none yet."""
+
+
+@runtime_checkable
+class Intending(Protocol):
+    """A receiver that writes an intent before an act; the first one may come with the claim."""
+
+    first_intent: str
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from watcher import model
+from watcher.ports.outbox import Claim, PendingDelivery
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -145,14 +146,6 @@ class ReportFiles(Struct, frozen=True, kw_only=True):
     raw: bytes = b""
 
 
-class PendingDelivery(Struct, frozen=True, kw_only=True):
-    """A claimed receipt of a receiver that has not been notified of everything."""
-
-    receipt: model.Receipt
-    token: int
-    owed_since: datetime | None = None
-
-
 class CommitLog(Protocol):
     """The state, and the one way to change it."""
 
@@ -161,8 +154,10 @@ class CommitLog(Protocol):
     ) -> Loaded:
         """Return everything that `step()` needs to go on."""
 
-    async def commit(self, token: int, commit: Commit) -> None:
-        """Write one event's effects in one transaction.
+    async def commit(
+        self, token: int, commit: Commit, claim: Claim | None = None
+    ) -> list[PendingDelivery]:
+        """Write one event's effects in one transaction, and return what was claimed in it.
 
         A ClockStepped moves the deadlines of deliveries and jobs as well. Raises PermanentError
         when `token` is not the leader's any more.
@@ -281,34 +276,6 @@ class StatusReader(SourceReader, Protocol):
 
     async def self_checks(self) -> model.SelfChecks:
         """Return what came of the last drill, and the last backup."""
-
-
-class Outbox(Protocol):
-    """The pending deliveries. A claim that was lost raises PermanentError."""
-
-    async def is_pending(self, receiver: str) -> bool:
-        """Return whether a receiver has to be notified of anything, due or not."""
-
-    async def claim(
-        self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
-    ) -> list[PendingDelivery]:
-        """Claim receipts that lag behind their incident and are due, oldest first."""
-
-    async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
-        """Write down what the receiver has been notified of so far, under this claim."""
-
-    async def release(
-        self,
-        receipt: model.Receipt,
-        token: int,
-        *,
-        again_at: datetime | None,
-        delivered: model.Notification | None = None,
-    ) -> None:
-        """Write the receipt and end the claim; try again at `again_at` if it is given.
-
-        What was `delivered` is kept with it, for as long as its incident.
-        """
 
 
 class JobQueue(Protocol):

@@ -5,7 +5,6 @@ Law: one transaction for each event, which first checks that its daemon still le
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,10 +25,11 @@ from sqlalchemy import (
 )
 
 from watcher import model, off_loop, ports
-from watcher.store import changeset, clock_steps, codec, leadership, tables
-from watcher.store.database import AsyncConnection, Database
+from watcher.store import changeset, clock_steps, codec, leadership, outbox, tables
+from watcher.store.database import Database
 from watcher.store.effect_writer import EffectWriter
 from watcher.store.idle import IdleLooks
+from watcher.store.queries.samples import samples_where, to_samples
 
 _ROWS = 1_000
 MANY = 2_000  # changes and effects of one event, which are sorted and encoded beside the loop
@@ -80,8 +80,10 @@ class CommitLog:
             )
         )
 
-    async def commit(self, token: int, commit: ports.Commit) -> None:
-        """Write all of it or nothing.
+    async def commit(
+        self, token: int, commit: ports.Commit, claim: ports.Claim | None = None
+    ) -> list[ports.PendingDelivery]:
+        """Write all of it or nothing, and claim in the same transaction what is wanted at once.
 
         After a TemporaryError it may or may not have been written: only a new load() shows.
         """
@@ -91,7 +93,7 @@ class CommitLog:
 
         changes, rows = await off_loop.run(prepare) if _is_long(commit) else prepare()
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[ports.PendingDelivery]:
             leadership.require(connection, token, self._database.session)
             if _is_news(connection, commit, changes):
                 connection.execute(insert(tables.journal), rows)
@@ -103,12 +105,14 @@ class CommitLog:
                     _CONSUME,
                     {"of_number": commit.inbox, "stepped_at": commit.at, "why": commit.note},
                 )
+            return outbox.claim_at_once(self._database, connection, claim) if claim else []
 
         is_poll = isinstance(commit.event, model.Polled | model.PollFailed)
         adds_nothing = is_poll and changes.only_subjects and not changes.history
-        await self._database.run_writing(write, claims=adds_nothing)
+        claimed = await self._database.run_writing(write, claims=adds_nothing)
         if isinstance(commit.event, model.ClockStepped):
             self._database.stepped += commit.event.by  # before anybody else has the turn
+        return claimed
 
     async def take_back(self, by: timedelta) -> None:
         """Move stored deadlines, at a start: the clock was set back while no daemon ran."""
@@ -199,34 +203,6 @@ def _queries(now: datetime, is_live: ColumnElement[bool]) -> dict[str, Select[An
         .order_by(*members.primary_key),
         "silences": select(silences.c.data).where(silences.c.end > now).order_by(silences.c.id),
     }
-
-
-async def read_samples(
-    connection: AsyncConnection, *conditions: ColumnElement[bool]
-) -> tuple[model.Sample, ...]:
-    """Return the samples that match, each series in the order of time."""
-    return to_samples(await connection.execute(samples_where(*conditions)))
-
-
-def samples_where(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return a query for the samples that match, each series in the order of time."""
-    samples = tables.samples
-    series = samples.c.subject, samples.c.metric, samples.c.direction
-    return select(samples).where(*conditions).order_by(*series, samples.c.at)
-
-
-def to_samples(rows: Iterable[Any]) -> tuple[model.Sample, ...]:
-    """Return rows of samples as nouns."""
-    return tuple(
-        model.Sample(
-            subject=row.subject,
-            metric=row.metric,
-            direction=row.direction,
-            at=row.at,
-            value=row.value,
-        )
-        for row in rows
-    )
 
 
 def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:

@@ -29,8 +29,9 @@ from sqlalchemy import (
 
 from watcher import model, off_loop, ports
 from watcher.store import codec, tables
-from watcher.store.commits import live, samples_where, to_samples
+from watcher.store.commits import live
 from watcher.store.database import AsyncConnection, Database
+from watcher.store.queries.samples import samples_where, to_samples
 
 CHECKPOINT = "checkpoint"
 _UNREAD = ("note",)  # beside an event: why a command was refused

@@ -12,12 +12,16 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, exists, insert, select, tuple_, update
 
 from watcher import model, ports
 from watcher.store import codec, tables
 from watcher.store.database import Database, is_free, new_claim, next_claimable
 from watcher.store.idle import IdleLooks
+from watcher.store.queries.views import read_views
+
+_Due = Row[str, str, datetime, str]  # incident, receiver, since when it is pending, its data
 
 
 class Outbox:
@@ -45,59 +49,29 @@ class Outbox:
         if await self._looks.spare(what := ("receipts", *receivers), now):
             return []
         table, dialect = tables.receipts, self._database.dialect
-        token, stepped, writes = new_claim(), self._database.stepped, self._database.writes
+        stepped, writes = self._database.stepped, self._database.writes
         theirs = table.c.receiver.in_(receivers)
 
         def claim(
             connection: Connection,
-        ) -> tuple[Sequence[Row[Any, Any, Any, Any]], datetime | None]:
+        ) -> tuple[list[ports.PendingDelivery], datetime | None]:
             at = now + self._database.stepped - stepped
-            rows = connection.execute(
-                select(table.c.incident, table.c.receiver, table.c.owed_since, table.c.data)
-                .where(
-                    table.c.due <= at,
-                    is_free(table.c.lease_until, dialect.moment(at)),
-                    theirs,
-                )
-                .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            ).all()
-            if rows:
-                connection.execute(
-                    update(table)
-                    .where(
-                        tuple_(table.c.incident, table.c.receiver).in_(
-                            [(row.incident, row.receiver) for row in rows]
-                        )
-                    )
-                    .values(
-                        token=token,
-                        holder=self._database.session,
-                        lease_until=dialect.moment(at, lease),
-                    )
-                )
-                return rows, None
-            if dialect.shared:
-                return rows, None
+            rows = _due(self._database, connection, receivers, at=at, limit=limit)
+            if rows or dialect.shared:
+                return _claim(self._database, connection, rows, at=at, lease=lease), None
             is_pending = table.c.due >= tables.EPOCH  # those that are not stay out of the index
             later = next_claimable(table.c.due, table.c.lease_until, theirs, is_pending)
-            return rows, connection.scalar(later)
+            return [], connection.scalar(later)
 
-        rows, until = await self._database.run_writing(claim, claims=True)
-        if not rows:
+        claimed, until = await self._database.run_writing(claim, claims=True)
+        if not claimed:
             self._looks.found_nothing(
                 what,
                 writes=writes,
                 may_be=lambda now: exists().where(theirs, table.c.due <= now),
                 until=until,
             )
-        return [
-            ports.PendingDelivery(
-                receipt=codec.RECEIPT.decode(row.data), token=token, owed_since=row.owed_since
-            )
-            for row in rows
-        ]
+        return claimed
 
     async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
         """Write the receipt; the claim and whether the delivery is pending stay as they are."""
@@ -145,6 +119,99 @@ class Outbox:
                 connection.execute(insert(tables.notifications), kept)
 
         await self._database.run_writing(release)
+
+
+def claim_at_once(
+    database: Database, connection: Connection, wanted: ports.Claim
+) -> list[ports.PendingDelivery]:
+    """Claim what is due in the transaction that has made it due: one for each receiver.
+
+    The intent of an incident's first act is written as well: that it was not done, where this
+    process ends before it, shows when it is looked up.
+    """
+    rows = [
+        row
+        for receiver in wanted.intents
+        for row in _due(database, connection, [receiver], at=wanted.now, limit=1)
+    ]
+    claimed = _claim(database, connection, rows, at=wanted.now, lease=wanted.lease)
+    return [_intend(connection, pending, wanted) for pending in claimed]
+
+
+def _intend(
+    connection: Connection, pending: ports.PendingDelivery, wanted: ports.Claim
+) -> ports.PendingDelivery:
+    """Write the intent of a receiver's first act for an incident, where that is what comes."""
+    receipt, view = pending.receipt, pending.view
+    intent = wanted.intents[receipt.receiver]
+    untouched = model.Receipt(incident=receipt.incident, receiver=receipt.receiver)
+    is_first = receipt == untouched and view and view.incident.notifies(receipt.receiver)
+    if not intent or not is_first:
+        return pending
+    intended = replace(receipt, intent=intent)
+    _write(connection, intended, pending.token)
+    return replace(pending, receipt=intended, intended_at=wanted.asked_at)
+
+
+def _due(
+    database: Database,
+    connection: Connection,
+    receivers: Sequence[str],
+    *,
+    at: datetime,
+    limit: int,
+) -> Sequence[_Due]:
+    """Lock and return the receipts that are due and free, the longest due first."""
+    table = tables.receipts
+    return connection.execute(
+        select(table.c.incident, table.c.receiver, table.c.owed_since, table.c.data)
+        .where(
+            table.c.due <= at,
+            is_free(table.c.lease_until, database.dialect.moment(at)),
+            table.c.receiver.in_(receivers),
+        )
+        .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def _claim(
+    database: Database,
+    connection: Connection,
+    rows: Sequence[_Due],
+    *,
+    at: datetime,
+    lease: timedelta,
+) -> list[ports.PendingDelivery]:
+    """Claim these receipts, and read their incidents as they are now."""
+    if not rows:
+        return []
+    table, token = tables.receipts, new_claim()
+    connection.execute(
+        update(table)
+        .where(
+            tuple_(table.c.incident, table.c.receiver).in_(
+                [(row.incident, row.receiver) for row in rows]
+            )
+        )
+        .values(
+            token=token,
+            holder=database.session,
+            lease_until=database.dialect.moment(at, lease),
+        )
+    )
+    incidents = list(dict.fromkeys(row.incident for row in rows))
+    views = {view.incident.id: view for view in read_views(connection, incidents)}
+    return [
+        ports.PendingDelivery(
+            receipt=codec.RECEIPT.decode(row.data),
+            token=token,
+            owed_since=row.owed_since,
+            view=views.get(row.incident),
+        )
+        for row in rows
+    ]
 
 
 def _write(

@@ -24,7 +24,7 @@ from aiohttp import test_utils
 from tests.integration.golden.recorder import Recorder, Sent
 from watcher import clock, engine, model, ports, settings, simulator
 from watcher.daemon import factories
-from watcher.delivery.worker import DeliverySession
+from watcher.delivery.session import DeliverySession
 from watcher.metrics import Metrics
 from watcher.operations import commands, control_socket, status
 from watcher.store import codec, store
@@ -351,10 +351,9 @@ async def deliver(
             now=installation.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
         ):
             (pending,) = claimed
-            view = await installation.database.queries.incident_view(pending.receipt.incident)
-            assert view is not None
+            assert pending.view is not None
             receipt = await receiver.deliver(
-                view,
+                pending.view,
                 pending.receipt,
                 DeliverySession(
                     installation.database.outbox, installation.database.queries, pending

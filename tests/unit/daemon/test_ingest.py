@@ -42,7 +42,7 @@ class InMemoryCommits:
         self.envelopes: list[ports.Envelope] = []
         self.fault: Exception | None = None
 
-    async def commit(self, token, commit):
+    async def commit(self, token, commit, claim):
         assert token == 7
         if self.fault:
             raise self.fault
@@ -50,6 +50,7 @@ class InMemoryCommits:
         self.envelopes = [
             envelope for envelope in self.envelopes if envelope.number != commit.inbox
         ]
+        return [claim] if claim else []
 
     async def read(self, limit=100):
         return list(self.envelopes)
@@ -79,6 +80,19 @@ class Poller:
         self.fast = fast
 
 
+class Deliveries:
+    """Wants to claim, and records what it is handed."""
+
+    def __init__(self) -> None:
+        self.handed: list[object] = []
+
+    def claim(self) -> str:
+        return "what was wanted"
+
+    def take(self, claimed) -> None:
+        self.handed += claimed
+
+
 class IngestHarness:
     """An ingest loop with everything around it."""
 
@@ -90,6 +104,7 @@ class IngestHarness:
         self.health: list[model.SourceHealth] = []
         self.silences: list[tuple[model.Silence, ...]] = []
         self.metrics = Metrics(version="1", sources=["vyvx", "evpl"], receivers=["noc"])
+        self.deliveries = Deliveries()
         ruleset = engine_world.ruleset(*rules)
         self.loop = ingest.Ingest(
             commits=self.commits,
@@ -102,6 +117,7 @@ class IngestHarness:
             wakeup=self.wakeup,
             delivery_wakeup=self.delivery,
             jobs_wakeup=self.jobs,
+            deliveries=self.deliveries,
             on_health=self.health.append,
             on_silences=self.silences.append,
             on_clock_step=self.clock.step,
@@ -129,6 +145,15 @@ async def test_a_submitted_event_is_durable_when_submit_returns():
         await harness.poll("offline", seconds=10)
         incidents = [e for e in harness.commits.log[-1].effects if isinstance(e, model.Incident)]
         assert len(incidents) == 1
+
+
+async def test_what_is_claimed_with_the_commit_of_an_incident_is_handed_over_once_it_is_durable():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await harness.poll("online")
+        assert harness.deliveries.handed == []
+        await harness.poll("offline", seconds=10)
+        assert harness.deliveries.handed == ["what was wanted"]
 
 
 async def test_what_was_left_out_of_a_poll_is_counted_and_its_remarks_are_in_the_health():
@@ -263,9 +288,9 @@ async def test_the_clock_shows_the_new_time_once_every_mark_is_committed():
         shown = []
         commit = harness.commits.commit
 
-        async def committing(token, commit_):
+        async def committing(token, commit_, claim):
             shown.append(harness.clock.now())
-            await commit(token, commit_)
+            return await commit(token, commit_, claim)
 
         harness.commits.commit = committing
         await harness.loop.submit(model.ClockStepped(by=by))

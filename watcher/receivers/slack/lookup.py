@@ -22,6 +22,8 @@ _MARGIN = timedelta(minutes=5)  # Slack says its time to the second, and answers
 
 async def resolve_intent(session: SlackSession) -> None:
     """Find out whether the post of an earlier delivery's intent was made."""
+    if session.intended_at is not None:
+        return  # it is this delivery's own
     intent = session.receipt.intent
     kind, _, key = intent.partition(" ")
     try:

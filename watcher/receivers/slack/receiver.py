@@ -28,7 +28,7 @@ from watcher.receivers.slack import (
 from watcher.receivers.slack.api import SlackApi
 from watcher.receivers.slack.message import SlackMessage
 from watcher.receivers.slack.refusals import GoneError
-from watcher.receivers.slack.session import REPLY, SlackSession
+from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
 from watcher.receivers.slack.template import MessageTemplate
 
 MOST_REPLIES = 10  # more pending entries than this become one digest
@@ -38,6 +38,8 @@ _BURST = 5  # Slack takes about one message a second in a channel, and short bur
 
 class SlackReceiver:
     """One channel; `name` is the receiver's name in the settings."""
+
+    first_intent = PARENT  # implements ports.Intending
 
     def __init__(
         self,
@@ -118,6 +120,7 @@ class SlackReceiver:
             rate_limit=self._rate_limit,
             clock=self._clock,
             now=self._clock.now(),
+            intended_at=delivery.intended_at,
         )
         try:
             await self._update_channel(session)
@@ -149,6 +152,7 @@ class SlackReceiver:
         """
         await lookup.resolve_intent(session)
         if not parent.is_posted(session) and _says_nothing(session):
+            session.drop_intent()
             return
         late_edit: model.TemporaryError | None = None
         has_mentioned = False

@@ -31,7 +31,11 @@ Result = TypeVar("Result")
 
 
 class SlackSession(Struct, kw_only=True):
-    """`receipt` grows with each post; `unconfirmed` is an intent that could not be looked up."""
+    """`receipt` grows with each post; `unconfirmed` is an intent that could not be looked up.
+
+    `intended_at` is when the receipt's intent was about to be written, where that was done with the
+    claim and nothing has been done under it.
+    """
 
     name: str
     view: model.IncidentView
@@ -42,6 +46,7 @@ class SlackSession(Struct, kw_only=True):
     clock: Clock
     now: datetime
     unconfirmed: str = ""
+    intended_at: float | None = None
 
     @property
     def may_post(self) -> bool:
@@ -80,6 +85,11 @@ class SlackSession(Struct, kw_only=True):
                 await self.save(intent="")
             raise
 
+    def drop_intent(self) -> None:
+        """Forget an intent of this delivery, under which nothing is done."""
+        if self.intended_at is not None:
+            self.receipt, self.intended_at = replace(self.receipt, intent=""), None
+
     async def _save_intent(self, intent: str) -> None:
         """Make an intent durable, and make sure that the claim is still ours when the post leaves.
 
@@ -87,6 +97,9 @@ class SlackSession(Struct, kw_only=True):
         nothing of our fencing tokens, so a save that took too long is repeated.
         """
         saved_at = -math.inf
+        if self.intended_at is not None and self.receipt.intent == intent:
+            saved_at = self.intended_at
+        self.intended_at = None
         while self.clock.monotonic() - saved_at > FRESH_SECONDS:
             saved_at = self.clock.monotonic()
             await self.save(intent=intent)

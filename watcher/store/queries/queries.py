@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, func, select
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.store import codec, tables
-from watcher.store.commits import read_samples
 from watcher.store.database import Database
 from watcher.store.leadership import INGEST
+from watcher.store.queries.samples import read_samples
 from watcher.store.queries.views import read_views
 
 _IS_ANNOUNCEMENT = (tables.incidents.c.rule == model.ANNOUNCEMENT) & (
