@@ -28,7 +28,7 @@ async def test_a_commit_claims_what_it_has_made_due_with_the_intent_of_the_first
     assert await claim_again(opened) == []
 
 
-async def test_the_intent_is_durable_with_the_commit_for_whoever_claims_next(opened, token):
+async def test_the_intent_is_durable_with_the_commit_for_the_daemon_that_claims_next(opened, token):
     await opened.commits.commit(token, outage("i1"), WANTED)
     left = {
         pending.receipt.receiver: pending for pending in await claim_again(opened, now=NOW + MINUTE)
