@@ -44,6 +44,11 @@ class Broker:
             if client.wants(topic):
                 client.deliver(Message(topic=topic, payload=payload, retained=False))
 
+    def record_retained(self) -> None:
+        """Note what a subscriber would get who comes now."""
+        topics = {topic: payload.decode() for topic, payload in sorted(self.retained.items())}
+        self.world.record("retained", topics=topics)
+
     def _restart(self, fault: BrokerFault) -> None:
         """Go away, with every connection and perhaps with what is retained; speak no will."""
         self.world.record("broker gone", forgets=fault.forgets)

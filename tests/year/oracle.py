@@ -14,7 +14,8 @@ of its first message. Laws:
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
 - no message says that Watcher is broken;
 - people have their way (laws/people.py): silences, acknowledgements, escalation;
-- status never says fine while something cannot be told (laws/status.py).
+- status never says fine while something cannot be told (laws/status.py);
+- what the broker retains is true, and never goes back (laws/retained.py).
 
 What breaks meanwhile only delays: the time counts from its end.
 """
@@ -26,6 +27,7 @@ from tests.year.laws import (
     faults_of_our_own,
     lines,
     people,
+    retained,
     states,
     status,
     storms,
@@ -36,6 +38,7 @@ from tests.year.trace import Trace
 
 _LAWS = (
     states.complaints,
+    retained.complaints,
     status.complaints,
     bookings.complaints,
     storms.complaints,

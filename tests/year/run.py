@@ -49,6 +49,7 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
                 machine.start()
             Operators(world, doors, machines)
             await asyncio.sleep((plan.end - plan.begin).total_seconds())
+            installation.broker.record_retained()
             await asyncio.gather(*(machine.stop() for machine in machines))
     return world.trace
 

@@ -13,6 +13,7 @@ By `what`, its `fields`:
   `id`: a command was sent.
 - `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and
   the `report`.
+- `retained`: at the end, what a new subscriber gets: `topics`, each with its payload.
 - `broker gone`: it restarts; `forgets`: without what it has retained.
 - `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """
