@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import TypeVar
 
@@ -35,6 +36,33 @@ async def run(work: Callable[[], Result], threads: Executor | None = None) -> Re
         raise
 
 
+async def run_long(work: Callable[[], Result], *, is_long: bool) -> Result:
+    """Return what `work` returns: from a thread where it takes long, else from here."""
+    return await run(work) if is_long else work()
+
+
+class _Uncollected:
+    """Counts who makes millions of objects now, all of which are needed until they are done."""
+
+    def __init__(self) -> None:
+        self._users = 0
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Look for no garbage meanwhile: among so many objects, each look takes up to a second."""
+        self._users += 1
+        gc.disable()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                gc.enable()
+
+
+uncollected = _Uncollected()
+
+
 class Turns:
     """Lets one user at a time have something, on the loop or in a thread beside it."""
 
@@ -49,4 +77,4 @@ class Turns:
     async def use(self, work: Callable[[], Result], *, is_long: Callable[[], bool]) -> Result:
         """Return what `work` returns, from a thread where it takes long; wait for one's turn."""
         async with self._lock:
-            return await run(work) if is_long() else work()
+            return await run_long(work, is_long=is_long())

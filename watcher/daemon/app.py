@@ -69,7 +69,7 @@ async def run(
     stop, started = stop or asyncio.Event(), asyncio.Event()
     outside, extra = outside or Outside(), extra or {}
     clock = outside.clock
-    rules = factories.read_rules(settings, extra)
+    rules = await asyncio.to_thread(factories.read_rules, settings, extra)
     reloading = asyncio.Lock()
     inbox_wakeup, jobs_wakeup, delivery_wakeup, drill_wakeup = (Wakeup() for _ in range(4))
 

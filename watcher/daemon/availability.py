@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -26,6 +27,7 @@ from watcher.store.store import Store
 log = structlog.get_logger()
 
 MOST_SUBJECTS = 20_000  # of which a month is folded within the daemon
+Summary = TypeVar("Summary")
 _GOOD = (Condition.UP, Condition.DEGRADED)
 _BAD = (Condition.DOWN, Condition.PLANNED)
 
@@ -51,12 +53,14 @@ class LedgerReader:
             works=await queries.works(),
         )
 
-    async def between(self, start: datetime, end: datetime) -> Ledger:
-        """Return the ledger from `start` to `end`."""
+    async def between(
+        self, start: datetime, end: datetime, summarise: Callable[[Ledger], Summary]
+    ) -> Summary:
+        """Return what `summarise` makes of the ledger from `start` to `end`."""
         queries = self._store.queries
         health, works = await queries.sources(), await queries.works()
         return await ledger.read_between(
-            self._store.journal, health, self._rules(), start, end, works=works
+            self._store.journal, health, self._rules(), start, end, summarise=summarise, works=works
         )
 
 

@@ -25,7 +25,7 @@ from watcher.metrics import Metrics
 
 log = structlog.get_logger()
 
-STALLED = timedelta(seconds=30)  # without a pass: as after a start, nobody has watched meanwhile
+STALLED = timedelta(seconds=30)  # without a step: as after a start, nobody has watched meanwhile
 MOST_ON_LOOP = 300  # subjects, changes and alerts of one step on the loop; some 20 ms of it
 MANY_SUBJECTS = 10_000  # new ones
 MANY_EFFECTS = 5_000  # which are looked through in a thread
@@ -96,7 +96,7 @@ class Ingest:
         self._on_silences = on_silences
         self._silences: tuple[model.Silence, ...] | None = None  # as last passed on
         self._on_clock_step = on_clock_step
-        self._pass_began = clock.now()
+        self._progress_at = clock.now()
         self._submitted: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
         self._runner = engine.Runner(state, now=clock.now())
         self._frozen = 0  # subjects that are not looked through for garbage
@@ -123,25 +123,27 @@ class Ingest:
 
     async def _make_pass(self) -> None:
         """Step everything that is there now, each event in a transaction of its own."""
-        self.last_pass_at = self._clock.monotonic()
-        await self._note_standstill()
+        await self._note_progress()
         while self._submitted:
             event, done = self._submitted.popleft()
             await self._step(self._with_last_success(event))
             if not done.done():
                 done.set_result(None)
+            await self._note_progress()
         for envelope in await self._inbox.read():
             await self._step(self._on_clock(envelope), inbox=envelope.number)
+            await self._note_progress()
         deadline, now = engine.next_deadline(self.state), self._clock.now()
         if deadline is not None and deadline <= now:
             await self._take(self._runner.wait(now), model.Ticked())
 
-    async def _note_standstill(self) -> None:
-        """Step that nobody has watched, where the last pass is long ago."""
-        began, self._pass_began = self._pass_began, self._clock.now()
-        if self._pass_began - began <= STALLED or self._just_started:
+    async def _note_progress(self) -> None:
+        """Step that nobody has watched, where the last pass, or step of it, is long ago."""
+        self.last_pass_at = self._clock.monotonic()
+        began, self._progress_at = self._progress_at, self._clock.now()
+        if self._progress_at - began <= STALLED or self._just_started:
             return
-        span = model.format_duration(self._pass_began - began)
+        span = model.format_duration(self._progress_at - began)
         log.warning("nobody has watched: the machine, or this process, stood still", span=span)
         await self._step(model.Stalled(since=began))
 
@@ -206,7 +208,7 @@ class Ingest:
         if self._deliveries and claimed:
             self._deliveries.take(claimed)
         if isinstance(step.event, model.ClockStepped):
-            self._pass_began += step.event.by
+            self._progress_at += step.event.by
             self._on_clock_step(step.event.by)
         self._wake_loops(step.event, step.effects)
         if len(step.effects) > MANY_EFFECTS:

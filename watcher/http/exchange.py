@@ -27,6 +27,11 @@ MEGABYTE = 1_000_000
 MALFORMED = (ValueError, RecursionError)
 
 
+LONG = 250_000  # bytes, which take some 5 ms to decode and to read through
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
 class TimedOutError(model.TemporaryError):
     """No whole answer came in time; asking again at once would double the wait."""
 
@@ -149,6 +154,26 @@ def parse_object(reply: Reply) -> dict[str, Any]:
             f"{reply.place} answered {reply.status} with JSON that is not an object"
         )
     return data
+
+
+def parse_listing(reply: Reply, key: str) -> dict[str, Any]:
+    """Decode a JSON object as `parse_object` does, and the items of its list `key` one by one.
+
+    One call for a long reply would keep Python's lock. Raises TemporaryError.
+    """
+    if not is_long(reply):
+        return parse_object(reply)
+    try:
+        parts = _PARTS.decode(reply.body)
+        items = [msgspec.json.decode(item) for item in _ITEMS.decode(parts.pop(key))]
+        return {**{name: msgspec.json.decode(part) for name, part in parts.items()}, key: items}
+    except (KeyError, *MALFORMED):
+        return parse_object(reply)  # which says what is wrong with it
+
+
+def is_long(reply: Reply) -> bool:
+    """Return whether reading a reply takes so long that a thread is to do it."""
+    return len(reply.body) > LONG
 
 
 def describe_body(body: bytes) -> str:

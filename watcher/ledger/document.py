@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,9 +16,10 @@ from watcher.model import FaultDomain
 from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
 
 _NONE = timedelta(0)
+_CHUNK = 100  # circuits
 
 
-class RecordDocument(msgspec.Struct, frozen=True, kw_only=True):
+class RecordDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One alarm of the vendor's own record; `end` is null while it is ongoing."""
 
     state: str
@@ -27,7 +28,7 @@ class RecordDocument(msgspec.Struct, frozen=True, kw_only=True):
     end: Timestamp | None
 
 
-class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
+class OutageDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A time in which a circuit was bad without a gap, within the month.
 
     `worst` is degraded, down or planned. `states` are the vendor's words, `recorded` is its own
@@ -42,14 +43,14 @@ class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
     planned_minutes: float
     worst: str
     likely_side: str
-    states: list[str]
-    recorded: list[RecordDocument]
-    tickets: list[str]
+    states: tuple[str, ...]
+    recorded: tuple[RecordDocument, ...]
+    tickets: tuple[str, ...]
     goes_on: bool
     unseen_end: bool
 
 
-class BookedTimeDocument(msgspec.Struct, frozen=True, kw_only=True):
+class BookedTimeDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One booking of a reservation, as far as it lies within the month.
 
     `minutes` are by condition: those of `down` were lost on air. Bookings that overlap each count
@@ -62,7 +63,7 @@ class BookedTimeDocument(msgspec.Struct, frozen=True, kw_only=True):
     minutes: dict[str, float]
 
 
-class CircuitDocument(msgspec.Struct, frozen=True, kw_only=True):
+class CircuitDocument(Document, frozen=True, kw_only=True, gc=False):
     """One circuit's month. `minutes` are by condition, and sum to those of the month.
 
     Availability is in percent of the known time in service; null where nothing is known.
@@ -84,9 +85,9 @@ class CircuitDocument(msgspec.Struct, frozen=True, kw_only=True):
     sla_percent: float | None
     claim: str
     corrected_at: Timestamp | None
-    days: list[str]
-    outages: list[OutageDocument]
-    bookings: list[BookedTimeDocument]
+    days: tuple[str, ...]
+    outages: tuple[OutageDocument, ...]
+    bookings: tuple[BookedTimeDocument, ...]
 
 
 class LedgerDocument(Document, frozen=True, kw_only=True):
@@ -98,7 +99,7 @@ class LedgerDocument(Document, frozen=True, kw_only=True):
     end: Timestamp
     until: Timestamp
     minutes: float
-    circuits: list[CircuitDocument]
+    circuits: tuple[CircuitDocument, ...]
 
 
 def document(
@@ -116,10 +117,20 @@ def document(
         end=model.format_timestamp(period.end),
         until=model.format_timestamp(ledger.end),
         minutes=minutes(ledger.end - ledger.start),
-        circuits=[
+        circuits=tuple(
             _circuit(circuit, period, days, tickets[circuit.key]) for circuit in ledger.circuits
-        ],
+        ),
     )
+
+
+def encode_in_parts(ledger: LedgerDocument) -> Iterator[bytes]:
+    """Yield the document as JSON, some circuits at a time."""
+    head, _, tail = msgspec.structs.replace(ledger, circuits=()).encode().rpartition(b"[]")
+    yield head + b"["
+    for at in range(0, len(ledger.circuits), _CHUNK):
+        circuits = [circuit.encode() for circuit in ledger.circuits[at : at + _CHUNK]]
+        yield (b"," if at else b"") + b",".join(circuits)
+    yield b"]" + tail
 
 
 def minutes(span: timedelta) -> float:
@@ -145,9 +156,9 @@ def _circuit(
         sla_percent=circuit.target,
         claim=claim(circuit, period, ticketed),
         corrected_at=timestamp_or_none(circuit.corrected_at),
-        days=[worst.value for worst in circuit.worst_of(days)],
-        outages=[_outage(outage, ticketed) for outage in circuit.outages],
-        bookings=[_booking(booked) for booked in circuit.bookings],
+        days=tuple(worst.value for worst in circuit.worst_of(days)),
+        outages=tuple(_outage(outage, ticketed) for outage in circuit.outages),
+        bookings=tuple(_booking(booked) for booked in circuit.bookings),
     )
 
 
@@ -160,15 +171,15 @@ def _booking(booked: BookedTime) -> BookedTimeDocument:
     )
 
 
-def _tickets(outage: Outage, ticketed: Iterable[model.Incident]) -> list[str]:
+def _tickets(outage: Outage, ticketed: Iterable[model.Incident]) -> tuple[str, ...]:
     """Return the numbers of the tickets about incidents of that time."""
-    return [
+    return tuple(
         incident.ticket.number
         for incident in ticketed
         if incident.ticket is not None
         and incident.begin < outage.end
         and (incident.end is None or incident.end > outage.start)
-    ]
+    )
 
 
 def _outage(outage: Outage, ticketed: list[model.Incident]) -> OutageDocument:
@@ -179,8 +190,8 @@ def _outage(outage: Outage, ticketed: list[model.Incident]) -> OutageDocument:
         planned_minutes=minutes(outage.planned),
         worst=outage.worst.value,
         likely_side=outage.domain.value,
-        states=list(outage.states),
-        recorded=[
+        states=outage.states,
+        recorded=tuple(
             RecordDocument(
                 state=alarm.state,
                 message=alarm.message,
@@ -188,7 +199,7 @@ def _outage(outage: Outage, ticketed: list[model.Incident]) -> OutageDocument:
                 end=timestamp_or_none(alarm.end),
             )
             for alarm in outage.recorded
-        ],
+        ),
         tickets=_tickets(outage, ticketed),
         goes_on=outage.lasts,
         unseen_end=outage.unseen_end,
@@ -220,7 +231,7 @@ def claim(
     return "\n".join(lines)
 
 
-def _claimed(outage: Outage, tickets: list[str]) -> list[str]:
+def _claimed(outage: Outage, tickets: Sequence[str]) -> list[str]:
     states = ", ".join(outage.states)
     named = f"; your ticket {', '.join(tickets)}" if tickets else ""
     lines = [f"- {_time(outage.start)} to {_time(outage.end)} UTC: {states}{named}"]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from watcher import engine, model, ports
+from watcher import engine, model, off_loop, ports
 from watcher.ledger import document, history, ledger
 from watcher.ledger.period import Period
 from watcher.ledger.works import AnnouncedWorks
+
+Summary = TypeVar("Summary")
 
 
 class JournalReader(Protocol):
     """What the ledger needs of the store."""
 
-    def records(self, since: datetime) -> AsyncIterator[ports.Recorded]:
-        """Yield the records from the last checkpoint before `since` on, in their order."""
+    async def feed(self, since: datetime, take: Callable[[ports.Recorded], None]) -> None:
+        """Let `take` have the records from the last checkpoint before `since` on, in their order.
+
+        It may be called in another thread.
+        """
 
 
 async def read(
@@ -38,10 +42,13 @@ async def read(
     """
     if period.start >= now:
         raise model.PermanentError(f"{period.name} has not begun yet")
-    folded = await _fold(journal, sources, period.start)
     until = min(period.end, now)
     planned = AnnouncedWorks(works, ruleset.works)
-    return await asyncio.to_thread(_build, folded, ruleset, period, until, tuple(ticketed), planned)
+    with off_loop.uncollected():
+        folded = [await _fold(journal, sources, period.start)]
+        return await off_loop.run(  # what is popped there is freed there, which takes long as well
+            lambda: _build(folded.pop(), ruleset, period, until, tuple(ticketed), planned)
+        )
 
 
 async def read_between(
@@ -51,23 +58,26 @@ async def read_between(
     start: datetime,
     end: datetime,
     *,
+    summarise: Callable[[ledger.Ledger], Summary],
     works: Iterable[model.Work] = (),
-) -> ledger.Ledger:
-    """Return the ledger from `start` to `end`, which is not later than now.
+) -> Summary:
+    """Return what `summarise` makes, in a thread, of the ledger from `start` to `end`.
 
-    Raises TemporaryError when the database fails.
+    `end` is not later than now. Raises TemporaryError when the database fails.
     """
-    folded = await _fold(journal, sources, start)
     planned = AnnouncedWorks(works, ruleset.works)
-    return await asyncio.to_thread(ledger.build, folded, ruleset, start, end, planned=planned)
+    with off_loop.uncollected():
+        folded = [await _fold(journal, sources, start)]
+        return await off_loop.run(
+            lambda: summarise(ledger.build(folded.pop(), ruleset, start, end, planned=planned))
+        )
 
 
 async def _fold(
     journal: JournalReader, sources: Iterable[model.SourceHealth], since: datetime
 ) -> history.History:
     folded = history.History()
-    async for record in journal.records(since):
-        folded.add(record)
+    await journal.feed(since, folded.add)
     folded.close(sources)
     return folded
 

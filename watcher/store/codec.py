@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec.structs import replace
 
 from watcher import model, ports
 
-Noun = TypeVar("Noun")
+Noun = TypeVar("Noun", bound=msgspec.Struct)
 
 _ENCODER = msgspec.json.Encoder()
 _CHUNK = 1_000  # nouns
+_LONG = 250_000  # characters, which take some 2 ms to decode
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def encode(noun: object) -> str:
@@ -43,10 +47,21 @@ def encode_event(event: object) -> str:
     return text
 
 
+def _listed(noun: type) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a noun that are lists of nouns, and the noun that they list."""
+    for field in msgspec.structs.fields(noun):
+        match get_args(field.type):
+            case (of, of_any) if of_any is ... and isinstance(of, type):
+                yield field.name, of
+            case _:
+                pass
+
+
 class Document(Generic[Noun]):
     """The stored form of one type of noun."""
 
     def __init__(self, noun: type[Noun]) -> None:
+        self._noun = noun
         self._name = noun.__name__
         self._decoder: msgspec.json.Decoder[Noun] = msgspec.json.Decoder(noun)
 
@@ -59,6 +74,25 @@ class Document(Generic[Noun]):
                 f"a stored {self._name} cannot be read ({error}): restore a backup, or run the"
                 " version of Watcher that wrote it"
             ) from error
+
+    @cached_property
+    def _items(self) -> dict[str, msgspec.json.Decoder[Any]]:
+        return {name: msgspec.json.Decoder(of) for name, of in _listed(self._noun)}
+
+    def decode_in_parts(self, data: str) -> Noun:
+        """Return the noun as `decode` does, a long one in parts: one call keeps Python's lock."""
+        if len(data) <= _LONG:
+            return self.decode(data)
+        try:
+            parts = _PARTS.decode(data)
+            lists = {
+                name: tuple(map(self._items[name].decode, _ITEMS.decode(parts.pop(name))))
+                for name, part in list(parts.items())
+                if name in self._items and len(bytes(part)) > _LONG
+            }
+        except msgspec.DecodeError:
+            return self.decode(data)  # which says what is wrong with it
+        return replace(self.decode(encode(parts)), **lists)
 
     def decode_all(self, rows: Iterable[str]) -> tuple[Noun, ...]:
         """Return the nouns of many rows. Raises PermanentError as `decode` does."""
@@ -138,7 +172,7 @@ def decode_record(kind: str, data: str) -> model.Event | ports.RulesRead | ports
             f"the journal holds a record of kind {kind!r}, which this version of Watcher does not"
             " know: run the version that wrote it"
         )
-    record: model.Event | ports.RulesRead | ports.Loaded = document.decode(data)
+    record: model.Event | ports.RulesRead | ports.Loaded = document.decode_in_parts(data)
     return record
 
 

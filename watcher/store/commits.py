@@ -5,6 +5,7 @@ Law: one transaction for each event, which first checks that its daemon still le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Result,
+    Row,
     ScalarResult,
     Select,
     and_,
@@ -42,6 +44,10 @@ _CONSUME = (
 _WAITS = and_(tables.inbox.c.consumed_at.is_(None), tables.inbox.c.kind.in_(codec.COMMAND_KINDS))
 _WAITING = select(tables.inbox).where(_WAITS).order_by(tables.inbox.c.number)
 _WAITING = _WAITING.limit(bindparam("most"))
+_FETCHED_KINDS = ("details_read", "history_read")
+_PEOPLE_WAIT = _WAITING.where(tables.inbox.c.kind.not_in(_FETCHED_KINDS))
+_FETCHED = _WAITING.where(tables.inbox.c.kind.in_(_FETCHED_KINDS))
+_MOST_FETCHED = 20
 _HEALTH = select(tables.sources.c.data).where(tables.sources.c.name == bindparam("of_source"))
 
 
@@ -62,8 +68,8 @@ class CommitLog:
         samples = samples_where(tables.samples.c.at >= now - keep_samples)
 
         def read(connection: Connection) -> tuple[dict[str, list[str]], list[Any]]:
-            rows = {name: _rows(connection.scalars(query)) for name, query in queries.items()}
-            return rows, _rows(connection.execute(samples))
+            rows = {name: read_rows(connection.scalars(query)) for name, query in queries.items()}
+            return rows, read_rows(connection.execute(samples))
 
         rows, measured = await self._database.run_reading(read)
         return await off_loop.run(
@@ -131,14 +137,19 @@ class Inbox:
     async def read(self, limit: int = 100) -> list[ports.Envelope]:
         """Return up to `limit` commands, leaving those of a kind that this version does not know.
 
-        A newer version has put them in, and will step them.
+        A newer version has put them in, and will step them. What jobs have fetched comes when
+        nothing else waits, and a little at a time: a storm has thousands of these, and people wait
+        for what they order.
         """
         if await self._looks.spare(what := ("inbox",)):
             return []
         writes = self._database.writes
-        rows = await self._database.run_reading(
-            lambda connection: connection.execute(_WAITING, {"most": limit}).all()
-        )
+
+        def read(connection: Connection) -> Sequence[Row[Any]]:
+            rows = connection.execute(_PEOPLE_WAIT, {"most": limit}).all()
+            return rows or connection.execute(_FETCHED, {"most": min(limit, _MOST_FETCHED)}).all()
+
+        rows = await self._database.run_reading(read)
         if not rows:
             self._looks.found_nothing(what, writes=writes, may_be=lambda _: exists().where(_WAITS))
         return [
@@ -236,7 +247,7 @@ def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Ch
     return False
 
 
-def _rows(result: Result[Any] | ScalarResult[Any]) -> list[Any]:
+def read_rows(result: Result[Any] | ScalarResult[Any]) -> list[Any]:
     """Return all rows; one call for all of them would keep Python's lock."""
     return [row for rows in result.partitions(_ROWS) for row in rows]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -28,7 +29,7 @@ from watcher.store import codec, commits, counters, tables
 from watcher.store.database import Database, is_free, new_claim, next_claimable
 from watcher.store.idle import IdleLooks
 
-Noun = TypeVar("Noun")
+Noun = TypeVar("Noun", bound=msgspec.Struct)
 
 _HOUR = timedelta(hours=1)
 _DROP_HELD = delete(tables.jobs).where(

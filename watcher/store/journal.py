@@ -7,6 +7,7 @@ moment, and each event since then.
 from __future__ import annotations
 
 import base64
+import functools
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from sqlalchemy import (
 
 from watcher import model, off_loop, ports
 from watcher.store import codec, tables
-from watcher.store.commits import live
+from watcher.store.commits import live, read_rows
 from watcher.store.database import AsyncConnection, Database
 from watcher.store.queries.samples import samples_where, to_samples
 
@@ -72,26 +73,42 @@ class Journal:
         Raises PermanentError for a row that this version cannot read, TemporaryError when the
         database fails.
         """
+        async for rows in self._rows(since):
+            for row in rows:
+                yield _record(row)
+
+    async def feed(self, since: datetime, take: Callable[[ports.Recorded], None]) -> None:
+        """Let `take` have each of these records, in a thread. Raises what `records` raises."""
+
+        def take_all(rows: Iterable[Row[Any]]) -> None:
+            for row in rows:
+                take(_record(row))
+
+        async for rows in self._rows(since):
+            await off_loop.run(functools.partial(take_all, rows))
+
+    async def _rows(self, since: datetime) -> AsyncIterator[list[Row[Any]]]:
+        """Yield their rows, some at a time, with the first checkpoint: later ones add nothing."""
         journal = tables.journal
         after = await first_needed(self._database, since) - 1
         started = False
         while True:
+            query = (
+                select(journal)
+                .where(journal.c.number > after, journal.c.kind.not_in(_UNREAD))
+                .order_by(journal.c.number)
+                .limit(_CHUNK)
+            )
             async with self._database.read() as connection:
-                rows = (
-                    await connection.execute(
-                        select(journal)
-                        .where(journal.c.number > after, journal.c.kind.not_in(_UNREAD))
-                        .order_by(journal.c.number)
-                        .limit(_CHUNK)
-                    )
-                ).all()
-            for row in rows:
-                if row.kind != CHECKPOINT or not started:  # a later one adds nothing
-                    data = _unpack(row.data) if row.kind == CHECKPOINT else row.data
-                    yield ports.Recorded(at=row.at, what=codec.decode_record(row.kind, data))
-                started, after = True, row.number
+                rows = (await connection.execute(query)).all()
+            yield [
+                row
+                for number, row in enumerate(rows)
+                if row.kind != CHECKPOINT or not (started or number)
+            ]
             if len(rows) < _CHUNK:
                 return
+            started, after = True, rows[-1].number
 
     async def last_checkpoint(self) -> datetime | None:
         """Return the time of the newest checkpoint, else of the first record, if there is any."""
@@ -128,6 +145,11 @@ class Journal:
             )
 
 
+def _record(row: Row[Any]) -> ports.Recorded:
+    data = _unpack(row.data) if row.kind == CHECKPOINT else row.data
+    return ports.Recorded(at=row.at, what=codec.decode_record(row.kind, data))
+
+
 async def first_needed(database: Database, since: datetime) -> int:
     """Return the number of the row that a replay since then starts with."""
     journal = tables.journal
@@ -158,8 +180,13 @@ async def _read_state(
         "calendars": select(tables.calendars.c.data),
         "works": select(tables.works.c.data),
     }
-    state = {name: list(await connection.scalars(query)) for name, query in queries.items()}
-    return state, list(await connection.execute(samples_where(tables.samples.c.at >= since)))
+    measured = samples_where(tables.samples.c.at >= since)
+
+    def read(connection: Connection) -> tuple[dict[str, list[str]], list[Row[Any]]]:
+        state = {name: read_rows(connection.scalars(query)) for name, query in queries.items()}
+        return state, read_rows(connection.execute(measured))
+
+    return await connection.run_sync(read)
 
 
 def _pack(rows: dict[str, list[str]], samples: Iterable[Row[Any]]) -> str:

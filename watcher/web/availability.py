@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -10,8 +11,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from watcher import off_loop
 from watcher.clock import Clock
-from watcher.ledger.document import CircuitDocument, LedgerDocument
+from watcher.ledger.document import CircuitDocument, LedgerDocument, encode_in_parts
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.web import middleware
 from watcher.web.middleware import HttpError
@@ -19,6 +21,7 @@ from watcher.web.renderer import PageRenderer
 
 KEPT_FOR = timedelta(minutes=5)  # a month is folded from the whole journal: not at each refresh
 MOST_CIRCUITS = 200  # on the page
+MOST_ON_LOOP = 500  # circuits that are sorted or encoded there in one piece
 MOST_OUTAGES = 50  # of a circuit on the page, the latest
 
 ReadLedger = Callable[[Period], Awaitable[LedgerDocument]]
@@ -53,26 +56,39 @@ class Availability:
         """Show a month: the circuits that were down for the longest come first."""
         period = self._period(request)
         kept = await self._month(period)
-        circuits = sorted(kept.document.circuits, key=_worst_first)
+        circuits = kept.document.circuits
+        worst = await off_loop.run_long(
+            lambda: heapq.nsmallest(MOST_CIRCUITS, circuits, key=_worst_first),
+            is_long=len(circuits) > MOST_ON_LOOP,
+        )
         return await self._renderer.respond(
             "availability.html",
             now=kept.at,
             ledger=kept.document,
-            circuits=circuits[:MOST_CIRCUITS],
+            circuits=worst,
             most_outages=MOST_OUTAGES,
-            hidden=len(circuits) - min(len(circuits), MOST_CIRCUITS),
+            hidden=len(circuits) - len(worst),
             before=month_of(period.start - timedelta(days=1), period.zone),
             after=month_of(period.end, period.zone) if period.end <= self._clock.now() else "",
         )
 
-    async def document(self, request: web.Request) -> web.Response:
+    async def document(self, request: web.Request) -> web.StreamResponse:
         """Return a month's ledger; `subject` can be repeated."""
         kept = await self._month(self._period(request, also={"subject"}))
         document, wanted = kept.document, request.query.getall("subject", [])
         if wanted:
             circuits = [circuit for circuit in document.circuits if circuit.subject in wanted]
             document = msgspec.structs.replace(document, circuits=circuits)
-        return middleware.json_response(await asyncio.to_thread(document.encode))
+        if len(document.circuits) <= MOST_ON_LOOP:
+            return middleware.json_response(document.encode())
+        response = web.StreamResponse()  # as one body, 100,000 circuits would be 80 MB
+        response.content_type = "application/json"
+        await response.prepare(request)
+        for part in encode_in_parts(document):
+            await response.write(part)
+            await asyncio.sleep(0)  # to write waits only where the reader is slow
+        await response.write_eof()
+        return response
 
     def _period(
         self, request: web.Request, *, also: frozenset[str] | set[str] = frozenset()
@@ -95,6 +111,8 @@ class Availability:
         async with self._reading:
             now, kept = self._clock.now(), self._kept
             if kept is None or kept.period != period or not now - KEPT_FOR < kept.at <= now:
+                outdated, kept, self._kept = [kept], None, None
+                await off_loop.run(outdated.clear)  # a large one takes long to free
                 kept = _Kept(period=period, at=now, document=await self._read(period))
                 self._kept = kept
             return kept

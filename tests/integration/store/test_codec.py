@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.fakes import factories
-from watcher import model
+from watcher import model, ports
 from watcher.store import codec, tables
 
 SCALARS = st.one_of(
@@ -124,3 +124,37 @@ def test_a_long_poll_is_encoded_in_pieces_as_it_would_be_in_one():
     )
     assert codec.encode_event(poll) == codec.encode(poll)
     assert codec.decode_record("polled", codec.encode_event(poll)) == poll
+
+
+def test_a_long_record_is_decoded_in_parts_to_the_same(monkeypatch):
+    """One call would keep Python's lock, and so the event loop, for as long as it takes."""
+    longest = 0
+    decode = codec.Document.decode
+
+    def measured(self, data):
+        nonlocal longest
+        longest = max(longest, len(data))
+        return decode(self, data)
+
+    poll = model.Polled(
+        source="vyvx",
+        total=9_000,
+        seen=tuple(
+            model.Observed(key=f"vyvx/{number}", fields={"state": 'on\nl"ine]', "n": 1.5})
+            for number in range(9_000)
+        ),
+        samples=tuple(factories.sample(subject=f"evpl/{number}") for number in range(9_000)),
+        remarks=("seen",),
+    )
+    loaded = ports.Loaded(
+        subjects=tuple(factories.subject(key=f"vyvx/{number}") for number in range(9_000)),
+        alerts=(factories.alert(),),
+    )
+    for kind, record in (("polled", poll), ("checkpoint", loaded)):
+        text = codec.encode(record)
+        monkeypatch.setattr(codec.Document, "decode", measured)
+        assert codec.decode_record(kind, text) == record
+        monkeypatch.setattr(codec.Document, "decode", decode)
+        assert longest < len(text) / 100
+        with pytest.raises(model.PermanentError, match="cannot be read"):
+            codec.decode_record(kind, text[:-1] + ',"complete":7,"subjects":[1]}')

@@ -228,7 +228,7 @@ async def test_a_tick_without_effects_is_not_journalled(opened, token):
 async def test_commands_come_once_and_in_order(opened):
     commands = [
         model.Acknowledged(incident="i1", by="ann"),
-        model.DetailsRead(subject="vyvx/1", details=model.Details(labels={"a": "b"})),
+        model.Noted(incident="i1", by="ann", text="called"),
         model.Diagnosed(diagnosis=factories.incident().diagnostics[0]),
     ]
     for number, command in enumerate(commands):
@@ -239,6 +239,21 @@ async def test_commands_come_once_and_in_order(opened):
     assert [envelope.key for envelope in waiting] == ["key-0", "key-1", "key-2"]
     assert [envelope.at for envelope in waiting] == [NOW, NOW + SECOND, NOW + 2 * SECOND]
     assert await opened.inbox.read(limit=1) == waiting[:1]
+
+
+async def test_what_jobs_fetched_waits_until_nobody_else_does(opened, token):
+    details = [model.DetailsRead(subject=f"vyvx/{number}", details=None) for number in range(30)]
+    for command in details:
+        await opened.inbox.submit(command.subject, command, NOW)
+    acknowledged = model.Acknowledged(incident="i1", by="ann")
+    await opened.inbox.submit("ack", acknowledged, NOW)
+    (first,) = await opened.inbox.read()
+    assert first.command == acknowledged
+    await opened.commits.commit(
+        token, factories.commit(event=acknowledged, inbox=first.number, note="no such incident")
+    )
+    waiting = await opened.inbox.read()  # not all of them, so that others come in between
+    assert [envelope.command for envelope in waiting] == details[:20]
 
 
 async def test_a_command_of_a_newer_version_is_left_to_it_and_keeps_no_other_waiting(opened):

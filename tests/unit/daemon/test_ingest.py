@@ -322,6 +322,29 @@ async def test_a_standstill_counts_as_if_nobody_had_watched():
         assert harness.loop.state.alert("vyvx/1", "down").state is model.AlertState.PENDING
 
 
+async def test_many_steps_in_one_pass_are_no_standstill():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await started(harness)
+        commit = harness.commits.commit
+
+        async def committing(token, commit_, claim):
+            claimed = await commit(token, commit_, claim)
+            harness.clock.at += timedelta(seconds=20)  # the machine is busy
+            return claimed
+
+        harness.commits.commit = committing
+        for number in range(3):
+            harness.commits.put(model.Noted(incident="none", by="ann", text=str(number)))
+        await harness.poll("online", seconds=1)
+        harness.commits.commit = commit
+        at = harness.clock.at
+        await harness.loop.submit(model.PollFailed(source="vyvx", error="down"))
+        assert harness.loop.last_pass_at == (at - START).total_seconds()
+    assert harness.commits.events.count(model.Noted) == 3
+    assert model.Stalled not in harness.commits.events
+
+
 async def test_a_step_of_the_clock_is_no_standstill():
     harness = IngestHarness(engine_world.rule())
     async with harness.running():

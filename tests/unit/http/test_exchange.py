@@ -8,6 +8,7 @@ import tracemalloc
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from tests.fakes.fuzzing import SECRET
@@ -72,3 +73,32 @@ async def test_a_websocket_follows_no_redirect():
             async with asyncio.timeout(5):
                 await session.ws_connect(server.url)
         assert other.heads == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"entries": [{"a": 1}, [2], "\\u00e9\\"]}", null], "page": {"total": 3}, "more": true}',
+        b'{"entries": []}',
+        b'{"entries": [1], "entries": [2]}',
+        b'{"entries": {"a": 1}}',
+        b'{"entries": null}',
+        b'{"other": [1]}',
+        b"[1]",
+        b'{"entries": [1, }',
+        b'{"entries": ["\xff"]}',
+        b"",
+    ],
+)
+def test_a_long_listing_is_decoded_item_by_item_to_the_same(body, monkeypatch):
+    reply = exchange.Reply(
+        place="GET /x", status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body
+    )
+    outcomes = []
+    for read in (exchange.parse_object, lambda reply: exchange.parse_listing(reply, "entries")):
+        monkeypatch.setattr(exchange, "LONG", -1)
+        try:
+            outcomes.append(read(reply))
+        except model.TemporaryError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]

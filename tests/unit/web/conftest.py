@@ -74,8 +74,8 @@ async def nothing_recorded(period):
     return document.document(ledger.Ledger(start=period.start, end=period.end), period)
 
 
-async def nothing_between(start, end):
-    return ledger.Ledger(start=start, end=end)
+async def nothing_between(start, end, summarise):
+    return summarise(ledger.Ledger(start=start, end=end))
 
 
 def parts(reader, listings=None, **others):

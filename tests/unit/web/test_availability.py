@@ -10,6 +10,7 @@ import pytest
 from tests.unit.ledger.test_ledger import DAY, HOUR, built, polled
 from watcher import engine
 from watcher.ledger import document
+from watcher.web import availability
 
 RECORDS = (
     polled(timedelta(0), a="online", b="online"),
@@ -113,3 +114,14 @@ async def test_what_cannot_be_reported_is_said_in_words(site, reads, query, stat
     assert answer.status == status
     assert words in answer.json["error"]
     assert reads == []
+
+
+async def test_many_circuits_come_in_parts_that_are_the_same_document(site, monkeypatch):
+    address = "/api/v1/availability?month=2026-11"
+    whole = (await site.get(address)).json
+    monkeypatch.setattr(availability, "MOST_ON_LOOP", 1)
+    monkeypatch.setattr(document, "_CHUNK", 1)
+    in_parts = await site.get(address)
+    assert in_parts.json == whole
+    assert in_parts.headers["Content-Type"].startswith("application/json")
+    assert "99.861 % available" in (await site.get("/availability?month=2026-11")).text

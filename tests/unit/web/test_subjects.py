@@ -136,7 +136,7 @@ async def test_a_filter_that_is_no_filter_is_refused_in_words(site, query):
 
 
 async def test_a_subject_shows_whom_to_call_its_bands_and_what_was_measured(serve, reader):
-    async def read(start, end):
+    async def read(start, end, summarise):
         changes = [Condition.UP, Condition.DOWN, Condition.BLIND]
         third = (end - start) / 3
         spans = tuple(
@@ -146,7 +146,7 @@ async def test_a_subject_shows_whom_to_call_its_bands_and_what_was_measured(serv
         circuit = ledger.CircuitLedger(
             key="evpl/7", name="", labels={}, spans=spans, lengths={}, by_domain={}, outages=()
         )
-        return ledger.Ledger(start=start, end=end, circuits=(circuit,))
+        return summarise(ledger.Ledger(start=start, end=end, circuits=(circuit,)))
 
     sample_data.bad_night(reader)
     reader.kept_subjects["evpl/7"] = model.Subject(

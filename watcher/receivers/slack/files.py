@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from watcher import model, ports
+from watcher import model, off_loop, ports
 from watcher.model import EntryKind
 from watcher.receivers import chart
 from watcher.receivers.slack import notification, refusals
@@ -31,6 +31,7 @@ _ASKED, _SENT, _DONE, _MISSING, _REFUSED = "asked", "sent", "done", "missing", "
 _LOST = {"file_not_found"}  # a new upload cures it
 _PDF, _PREVIEW = "pdf", "preview"
 MOST_CHARTS = 3
+MOST_ON_LOOP = 200  # alerts of a list that is written there
 MOST_ALT_TEXT = 1_000  # characters, by Slack's page
 
 
@@ -86,7 +87,10 @@ def _files(session: SlackSession) -> Iterator[_File]:
     if incident.accepts_until is not None:
 
         async def list_all() -> bytes:
-            return alerts_csv(await session.delivery.all_alerts(incident.id))
+            alerts = await session.delivery.all_alerts(incident.id)
+            return await off_loop.run_long(
+                lambda: alerts_csv(alerts), is_long=len(alerts) > MOST_ON_LOOP
+            )
 
         comment = f"{escape(notification.circuit(session.view))}: all alerts"
         yield _File(key="alerts/csv", name=f"{incident.id}.csv", comment=comment, content=list_all)

@@ -34,8 +34,9 @@ class Listings:
             .order_by(_ALERT.subject, _ALERT.incident)
             .distinct()
         )
-        async with self._database.read() as connection:
-            return [(row.subject, row.incident) for row in await connection.execute(query)]
+        return await self._database.run_reading(
+            lambda connection: [(row.subject, row.incident) for row in connection.execute(query)]
+        )
 
     async def mark(self) -> str:
         """Return how many incidents are not resolved, and the sum of their versions."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from watcher import model, ports
 from watcher.clock import Clock
@@ -87,9 +87,12 @@ class Queries:
 
     async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Return all of them, by subject and rule."""
-        async with self._database.read() as connection:
-            rows = await connection.scalars(_ALL_ALERTS, {"incident": incident})
+
+        def read(connection: Connection) -> tuple[model.IncidentAlert, ...]:
+            rows = connection.scalars(_ALL_ALERTS, {"incident": incident})
             return codec.INCIDENT_ALERT.decode_all(rows)
+
+        return await self._database.run_reading(read)
 
     async def series(
         self, subject: str, metric: str, start: datetime, end: datetime
@@ -190,8 +193,9 @@ class Queries:
         query = select(table.c.data).where(table.c.key > after).order_by(table.c.key).limit(limit)
         if source:
             query = query.where(table.c.source == source)
-        async with self._database.read() as connection:
-            return list(codec.SUBJECT.decode_all(await connection.scalars(query)))
+        return await self._database.run_reading(
+            lambda connection: list(codec.SUBJECT.decode_all(connection.scalars(query)))
+        )
 
     async def sources(self) -> list[model.SourceHealth]:
         """Return the health of each source, by name."""

@@ -33,13 +33,14 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from watcher import model, text
+from watcher import model, off_loop, text
 from watcher.http import exchange
 from watcher.vendors.evpl import samples
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import Paging, read_paging
 
 MOST_PAGES = 100
+MOST_ON_LOOP = 50  # entries, which have some samples each
 # A page of 400 lines has 45 MB when a week is back-filled; give the Api this cap.
 PAGE_CAP = 50 * exchange.MEGABYTE
 
@@ -117,20 +118,26 @@ class EvplClient:
                 "pagination": str(first),
                 "Accept": "application/json",
             }
-            entries, paging = parse_page(
+            entries, paging = await _read_page(
                 await self._api.get(self._path, query=query, headers=headers)
             )
             if entries and entries in pages:
-                return join_pages(pages, doubt="the pages repeat", asked=(start, end))
+                doubt = "the pages repeat"
+                break
             if not entries:
                 doubt = doubt or _empty_doubt(paging, len(pages))
-                return join_pages(pages, doubt=doubt, asked=(start, end))
+                break
             pages.append(entries)
             first += len(entries)
             doubt = doubt or paging.doubt(len(pages))
             if not paging.promises(len(pages)):
-                return join_pages(pages, doubt=doubt, asked=(start, end))
-        return join_pages(pages, doubt="the pages do not end", asked=(start, end))
+                break
+        else:
+            doubt = "the pages do not end"
+        return await off_loop.run_long(
+            lambda: join_pages(pages, doubt=doubt, asked=(start, end)),
+            is_long=sum(map(len, pages)) > MOST_ON_LOOP,
+        )
 
 
 def format_granularity(span: timedelta) -> str:
@@ -139,9 +146,14 @@ def format_granularity(span: timedelta) -> str:
     return f"{milliseconds}ms" if milliseconds % 1_000 else f"{milliseconds // 1_000}s"
 
 
+async def _read_page(reply: exchange.Reply) -> tuple[list[Any], Paging]:
+    """Return what `parse_page` returns, without holding the event loop up."""
+    return await off_loop.run_long(lambda: parse_page(reply), is_long=exchange.is_long(reply))
+
+
 def parse_page(reply: exchange.Reply) -> tuple[list[Any], Paging]:
     """Return one page's entries, and what it says of further pages. Raises TemporaryError."""
-    page = exchange.parse_object(reply)
+    page = exchange.parse_listing(reply, "entries")
     entries = page.get("entries")
     if not isinstance(entries, list):
         raise model.TemporaryError(f"{reply.place} answered 200 without entries")

@@ -12,10 +12,10 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from watcher import model
+from watcher import model, off_loop
 from watcher.clock import Clock
 from watcher.vendors.evpl import settings
-from watcher.vendors.evpl.client import EvplClient, Line, Utilization
+from watcher.vendors.evpl.client import MOST_ON_LOOP, EvplClient, Line, Utilization
 
 METRIC = "utilization"
 MOST = 110.0  # percent; above it the unit is wrong, not the line full
@@ -74,6 +74,12 @@ class EvplSource:
             start = min(start, behind - 3 * self._config.granularity)
         start = max(start, now - FARTHEST)
         answer = await self._client.utilization(start, now)
+        return await off_loop.run_long(
+            lambda: self._settled(answer, start, now), is_long=len(answer.lines) > MOST_ON_LOOP
+        )
+
+    def _settled(self, answer: Utilization, start: datetime, now: datetime) -> model.Snapshot:
+        """Return a snapshot of the values that are not from the future, and old enough."""
         past, future = up_to(answer, now + self._config.clock_tolerance)
         settled, _ = up_to(past, now - self._config.settle) if self._config.settle else (past, 0)
         snapshot = self.snapshot(settled, start)

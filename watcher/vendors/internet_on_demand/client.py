@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from watcher import model, text
+from watcher import model, off_loop, text
 from watcher.http import exchange
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
@@ -117,7 +117,10 @@ class ConnectionsClient:
     async def all(self) -> Inventory:
         """`GET /internet-on-demand/connections`: read every connection."""
         reply = await self._api.get(_PATH, headers=_HEADERS)
-        body = exchange.parse_object(reply)
+        return await off_loop.run_long(lambda: self._read(reply), is_long=exchange.is_long(reply))
+
+    def _read(self, reply: exchange.Reply) -> Inventory:
+        body = exchange.parse_listing(reply, "connections")
         items = listed(body, "connections", reply.place)
         paging = read_paging(body)  # none is documented, so further pages cannot be asked for
         complete = not paging.promises(1) and paging.total <= len(items)

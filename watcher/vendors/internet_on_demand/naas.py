@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from watcher import model, text
+from watcher import model, off_loop, text
 from watcher import text as texts
 from watcher.http import exchange
 from watcher.vendors.http.account import CallPriority
@@ -66,7 +66,10 @@ class NaasClient:
     async def all(self) -> Inventory:
         """`GET /ProductInventory/v1/inventory?serviceType=Internet`: read every page."""
         items, complete = await self._items()
-        return inventory([self._parse(item) for item in items], complete=complete)
+        return await off_loop.run_long(
+            lambda: inventory([self._parse(item) for item in items], complete=complete),
+            is_long=len(items) > MOST_ON_LOOP,
+        )
 
     async def connection(self, connection_id: str) -> Connection:
         """Fetch one service. Raises PermanentError when the inventory has none of this id."""
@@ -173,6 +176,7 @@ class NaasClient:
 
 
 PAGE_SIZE = 100
+MOST_ON_LOOP = 500  # connections
 LONGEST_REFERENCE = 20
 _PRODUCT = {"id": "718", "name": "Internet On-Demand"}
 _SPECIFICATION = {"id": "5001", "name": "NaaS Internet"}

@@ -7,6 +7,7 @@ wait long for them: it says that they are being read.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -15,13 +16,14 @@ from msgspec import Struct
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.ledger.ledger import CircuitLedger, Ledger
+from watcher.ledger.ledger import Ledger
 
 PATIENCE_SECONDS = 2.0
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
-ReadLedgerBetween = Callable[[datetime, datetime], Awaitable[Ledger]]
 Cells = tuple[str, ...]
+Summarise = Callable[[Ledger], dict[str, Cells]]
+ReadLedgerBetween = Callable[[datetime, datetime, Summarise], Awaitable[dict[str, Cells]]]
 
 log = structlog.get_logger()
 
@@ -74,13 +76,12 @@ class _Kept:
                 return
             last = _floor(now, self._step)
             starts = [last - self._step * back for back in reversed(range(self._count))]
+            parts = [(start, start + self._step) for start in starts]
             try:
-                ledger = await self._read(starts[0], now)
+                self._cells = await self._read(starts[0], now, functools.partial(_cells, parts))
             except model.WatcherError as error:
                 log.warning("the states of the past were not read", error=str(error))
                 return
-            parts = [(start, start + self._step) for start in starts]
-            self._cells = await asyncio.to_thread(_cells, ledger.circuits, parts)
             pattern = "%H:%M UTC" if self._step < _DAY else "%Y-%m-%d"
             self._names = tuple(start.strftime(pattern) for start in starts)
             self._at = now
@@ -95,11 +96,10 @@ class _Kept:
         )
 
 
-def _cells(
-    circuits: tuple[CircuitLedger, ...], parts: list[tuple[datetime, datetime]]
-) -> dict[str, Cells]:
+def _cells(parts: list[tuple[datetime, datetime]], ledger: Ledger) -> dict[str, Cells]:
     return {
-        circuit.key: tuple(worst.value for worst in circuit.worst_of(parts)) for circuit in circuits
+        circuit.key: tuple(worst.value for worst in circuit.worst_of(parts))
+        for circuit in ledger.circuits
     }
 
 

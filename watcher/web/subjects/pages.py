@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from watcher import engine, model, ports
+from watcher import engine, model, off_loop, ports
 from watcher.clock import Clock
 from watcher.web import figures, middleware, query
 from watcher.web.announced import AnnouncedWorks
@@ -59,7 +59,10 @@ class SubjectPages:
         """List the services that fit the filters in the address, the worst first."""
         filters = _filters(request)
         kept = await self._services.all()
-        listed = services.listing(kept.services, filters)
+        listed = await off_loop.run_long(
+            lambda: services.listing(kept.services, filters),
+            is_long=len(kept.services) > services.MOST_ON_LOOP,
+        )
         return await self._renderer.respond(
             "services.html",
             now=kept.at,

@@ -20,6 +20,7 @@ from watcher.model import Phase
 from watcher.operations.subject_works import SubjectWork
 
 PER_PAGE = 240
+MOST_ON_LOOP = 2_000  # that are filtered and sorted there
 MOST_SITES = 30  # that are listed; all can be chosen
 _OFF_AIR = frozenset({Phase.BOOKED, Phase.ENDED})
 _BAD = frozenset({Condition.DOWN, Condition.DEGRADED})
