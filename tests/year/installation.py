@@ -29,6 +29,7 @@ kind = "mqtt"
 [slack]
 bot_token = "xoxb-simulated"
 api_url = "https://{slack}/api/"
+app_token = "{app_token}"
 
 [mqtt]
 host = "broker.invalid"
@@ -130,7 +131,13 @@ def write(
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
     works = sorted({circuit for notice in plan.notices for circuit in notice.circuits})
     config = _WORKS if works else ""
-    config += _CONFIG.format(instance=instance, slack=slack.HOST, noc=NOC, duty=DUTY)
+    config += _CONFIG.format(
+        instance=instance,
+        slack=slack.HOST,
+        app_token="xapp-simulated" if plan.has_buttons else "",
+        noc=NOC,
+        duty=DUTY,
+    )
     if plan.circuits_of("vyvx"):
         config += _VYVX.format(
             host=vyvx.HOST,

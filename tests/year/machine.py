@@ -14,6 +14,7 @@ from tests.year.faults import Crash, Freeze, Stop
 from tests.year.loop import OWNER
 from tests.year.network import Session
 from tests.year.peers import evpl, iod, vyvx
+from tests.year.peers.sockets import Sockets
 from tests.year.storage import Storage
 from tests.year.world import World
 from watcher import model
@@ -37,11 +38,13 @@ class Installation:
         self.storage = Storage(world)
         self.disk.connection.before = self.storage.before
         self.broker = Broker(world)
+        self.slack = slack.Slack(world)
+        self.sockets = Sockets(world)
         self.servers = {
             vyvx.HOST: vyvx.Vyvx(world).serve,
             iod.HOST: iod.InternetOnDemand(world).serve,
             evpl.HOST: evpl.Evpl(world).serve,
-            slack.HOST: slack.Slack(world).serve,
+            slack.HOST: self.slack.serve,
         }
 
 
@@ -111,6 +114,7 @@ class Machine:
         def killed() -> None:
             self._record("crashed")
             self._common.broker.lose(self._owner)
+            self._common.sockets.lose(self._owner)
             self._stay_down_until(fault.at if fault.after_post else fault.until)
             self._loop.call_at(self._up_at, self.start)
 
@@ -157,7 +161,7 @@ class Machine:
             self._record("started")
 
     def _outside(self) -> Outside:
-        session: Any = Session(self._common.servers)
+        session: Any = Session(self._common.servers, self._common.sockets.connect)
         build_client: Any = self._common.broker.build
         return Outside(
             clock=watcher.clock.SystemClock(wall=self._wall, elapsed=self._loop.time),

@@ -48,8 +48,9 @@ def answer_json(
 class Session:
     """A session whose hosts are `servers`."""
 
-    def __init__(self, servers: Mapping[str, Server]) -> None:
+    def __init__(self, servers: Mapping[str, Server], ws_connect: Any = None) -> None:
         self._servers = servers
+        self.ws_connect = ws_connect
 
     async def __aenter__(self) -> Self:
         return self

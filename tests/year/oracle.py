@@ -14,6 +14,7 @@ of its first message. Laws:
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
 - no message says that Watcher is broken;
 - people have their way (laws/people.py): silences, acknowledgements, escalation;
+- who presses a button is answered, and a press counts once (laws/buttons.py);
 - status never says fine while something cannot be told (laws/status.py);
 - what the broker retains is true, and never goes back (laws/retained.py).
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 from tests.year.laws import (
     bookings,
+    buttons,
     faults_of_our_own,
     lines,
     people,
@@ -45,6 +47,7 @@ _LAWS = (
     works.complaints,
     lines.complaints,
     people.complaints,
+    buttons.complaints,
     faults_of_our_own.complaints,
 )
 

@@ -157,7 +157,23 @@ class Notice:
     impact: Literal["OUTAGE", "NO-IMPACT"] = "OUTAGE"
 
 
-Fact = Status | Load | Quirk | Press | Silence | Booking | Notice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """Somebody presses a button in Slack, `times` times, below the newest message on a circuit.
+
+    With `is_stale` it is one of those that the message had first. With `is_sent_again` Slack
+    delivers the press twice. Nobody presses what is not there.
+    """
+
+    at: datetime
+    circuit: str
+    what: Literal["acknowledge", "unacknowledge", "packet"] = "acknowledge"
+    times: int = 1
+    is_stale: bool = False
+    is_sent_again: bool = False
+
+
+Fact = Status | Load | Quirk | Press | Silence | Booking | Notice | Click
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +207,11 @@ class Plan:
     def notices(self) -> tuple[Notice, ...]:
         """The notices of planned works."""
         return tuple(fact for fact in self.facts if isinstance(fact, Notice))
+
+    @property
+    def has_buttons(self) -> bool:
+        """Whether anybody presses a button."""
+        return any(isinstance(fact, Click) for fact in self.facts)
 
     @property
     def statuses(self) -> Iterator[Status]:

@@ -25,6 +25,7 @@ from tests.year.peers import carrier
 from tests.year.peers.carrier import Carrier
 from tests.year.peers.operators import Operators
 from tests.year.peers.people import People
+from tests.year.peers.pressers import Pressers
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 from tests.year.world import World
@@ -44,6 +45,7 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
         with closing(installation.disk):
             People(world, installation.broker)
             Carrier(world, installation.notices)
+            Pressers(world, installation.slack, installation.sockets)
             machines = [Machine(installation, number) for number in range(plan.daemons)]
             for machine in machines:
                 machine.start()

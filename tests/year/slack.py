@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any
 
 from tests.year.faults import SlackFault
 from tests.year.network import Answer, HungUpError, Request, answer_json
+from tests.year.peers.sockets import ADDRESS
 from tests.year.world import World
 
 HOST = "slack.invalid"
@@ -17,19 +19,32 @@ _SHARE = "files.completeUploadExternal"
 _WRITES = {"chat.postMessage", "chat.update", _SHARE}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message as people see it: its text, and for each action the incident of its button."""
+
+    ts: str
+    text: str
+    actions: Mapping[str, str]
+
+
 class Slack:
-    """The Web API, as far as a receiver without buttons uses it."""
+    """The Web API, as far as a receiver and its buttons use it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._messages: dict[str, dict[str, Any]] = {}
         self._files = 0
+        self._shown: dict[str, list[Shown]] = {}
         self._lists: dict[str, str] = {}  # by the file's id, what is in it
 
     async def serve(self, request: Request) -> Answer:
         """Answer one call; it and the answer take a while to arrive."""
         world, method = self._world, request.url.name
         await world.travel()
+        if request.url.parent.name == "actions":
+            world.record("answered", id=method, text=request.arguments["text"])
+            return answer_json({"ok": True})
         fault = world.spoilt(SlackFault)
         kind = "" if fault is None else fault.kind
         answer, status = self._refusal(fault, method)
@@ -71,6 +86,33 @@ class Slack:
             case _:
                 return {}, 200
 
+    def shown(self, channel: str, name: str) -> list[Shown]:
+        """Return the newest message about something as it was at first and is now."""
+        about = [
+            versions
+            for ts, versions in self._shown.items()
+            if self._messages[ts]["channel"] == channel and name in versions[0].text
+        ]
+        return about[-1] if about else []
+
+    def _show(self, ts: str, arguments: Mapping[str, Any]) -> None:
+        """Keep the text and the buttons of a message that is not in a thread."""
+        if "thread_ts" in self._messages[ts] or not self._world.plan.has_buttons:
+            return
+        elements = [
+            element
+            for block in arguments.get("blocks", ())
+            for element in block.get("elements", ())
+            if block["type"] == "actions"
+        ]
+        actions = {e["action_id"]: e["value"] for e in elements if "value" in e}
+        for element in elements:
+            for option in element.get("options", ()):
+                action, _, incident = option["value"].partition("/")
+                actions[action] = incident
+        version = Shown(ts=ts, text=arguments["text"], actions=actions)
+        self._shown.setdefault(ts, []).append(version)
+
     def _answer(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         answer = {
             "chat.postMessage": self._post,
@@ -78,6 +120,7 @@ class Slack:
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "files.getUploadURLExternal": self._announce,
+            "apps.connections.open": lambda _: {"ok": True, "url": ADDRESS},
             "upload": lambda _: {"ok": True},
             _SHARE: self._share,
             "chat.getPermalink": lambda _: {"ok": True, "permalink": f"https://{HOST}/p"},
@@ -89,6 +132,7 @@ class Slack:
         if arguments["ts"] not in self._messages:
             return {"ok": False, "error": "message_not_found"}
         self._messages[arguments["ts"]]["text"] = arguments["text"]
+        self._show(arguments["ts"], arguments)
         return {"ok": True, "channel": arguments["channel"], "ts": arguments["ts"]}
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +189,7 @@ class Slack:
         message = {key: arguments[key] for key in kept if key in arguments}
         message["channel"] = arguments.get("channel") or arguments.get("channel_id")
         self._messages[ts] = {**message, "ts": ts}
+        self._show(ts, arguments)
         return {"ok": True, "channel": message["channel"], "ts": ts}
 
 

@@ -10,7 +10,8 @@ By `what`, its `fields`:
   (Slack's word).
 - `mqtt`: `topic`, `payload` (text), as a subscriber got it, where it is not what it got before.
 - `pressed`: `verb`, `circuit`, `incident`, when it `opened`, `by`, `id`, and `silenced`: `circuit`,
-  `id`: a command was sent.
+  `id`: a command was sent; a press in Slack has `arrived` as well: a daemon had a socket open.
+- `answered`: `id`, `text`: what the person who pressed reads.
 - `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and
   the `report`.
 - `retained`: at the end, what a new subscriber gets: `topics`, each with its payload.

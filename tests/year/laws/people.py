@@ -26,6 +26,7 @@ from tests.year.plan import DUTY, NOC, Circuit, Plan, Rule, Silence
 from tests.year.trace import Record, Trace
 
 _REOPENS = timedelta(minutes=15)  # after the last outage, which may have been acknowledged
+_ACKNOWLEDGED = ("it is yours", "it is still yours", "you have acknowledged it already")
 _ON_THE_WAY = timedelta(seconds=30)  # a command, and its answer
 
 
@@ -165,4 +166,8 @@ def answers_of(trace: Trace) -> dict[str, Any]:
             answer = json.loads(record.fields["payload"])
             if answer["ok"] or answer.get("id") not in answers:
                 answers[answer.get("id", "")] = answer
+    for record in trace.of("answered"):  # in Slack, in words
+        is_done = any(words in record.fields["text"] for words in _ACKNOWLEDGED)
+        answers.setdefault(record.fields["id"], {"ok": False})
+        answers[record.fields["id"]]["ok"] |= is_done
     return answers
