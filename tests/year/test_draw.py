@@ -9,6 +9,7 @@ import pytest
 from tests.year.draw import draw
 from tests.year.faults import Fault
 from tests.year.oracle import complaints
+from tests.year.plan import Fact
 from tests.year.run import run
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,6 +22,11 @@ def test_a_seed_is_always_the_same_plan():
 def test_seeds_have_faults_of_every_kind():
     kinds = {type(fault) for seed in range(10) for fault in draw(seed).faults}
     assert kinds == set(get_args(Fault))
+
+
+def test_seeds_have_facts_of_every_kind():
+    kinds = {type(fact) for seed in range(10) for fact in draw(seed).facts}
+    assert kinds == set(get_args(Fact))
 
 
 @pytest.mark.parametrize("seed", [1, 11])

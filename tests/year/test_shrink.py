@@ -5,9 +5,11 @@ from __future__ import annotations
 import runpy
 from datetime import datetime, timedelta
 
+import pytest
+
 from tests.year.draw import draw
 from tests.year.faults import Crash
-from tests.year.plan import Plan
+from tests.year.plan import Click, Notice, Plan
 from tests.year.shrink import as_test, shrink, source
 
 PLAN = draw(3, 2)
@@ -27,6 +29,15 @@ def test_what_the_failure_does_not_need_is_left_out():
     assert plan.facts[0].at.second == plan.faults[0].at.microsecond == 0
 
 
+def test_a_press_about_works_is_left_with_what_it_needs():
+    def has_both(plan: Plan) -> bool:
+        return plan.has_buttons and bool(plan.notices)
+
+    plan = shrink(draw(15, 2), has_both)
+    assert [type(fact) for fact in plan.facts] in ([Click, Notice], [Notice, Click])
+    assert plan.facts[0].at.second == plan.facts[1].at.second == 0
+
+
 def test_what_only_fails_as_a_whole_is_kept():
     def fails(plan: Plan) -> bool:
         return plan.facts == PLAN.facts
@@ -41,10 +52,12 @@ def test_a_short_plan_begins_shortly_before_and_ends_soon():
     assert plan.end - last < (PLAN.end - PLAN.begin) / 10
 
 
-def test_a_plan_is_written_as_the_python_that_makes_it(tmp_path):
-    (tmp_path / "test_it.py").write_text(as_test(PLAN, "lost: Feed 01"))
+@pytest.mark.parametrize("seed", [3, 15])
+def test_a_plan_is_written_as_the_python_that_makes_it(tmp_path, seed):
+    plan = draw(seed, 2)
+    (tmp_path / "test_it.py").write_text(as_test(plan, "lost: Feed 01"))
     names = runpy.run_path(str(tmp_path / "test_it.py"))
-    assert names["PLAN"] == PLAN
+    assert names["PLAN"] == plan
     assert "lost: Feed 01" in names["__doc__"]
 
 
