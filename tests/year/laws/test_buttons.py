@@ -43,7 +43,8 @@ def answer(text, hours=1.1001):
 
 
 def entry(number, kind="acknowledged", hours=1.1002):
-    event = {"event_id": f"w-1-{number}", "by": "person-1", "kind": kind, "text": "acknowledged"}
+    event = {"event_id": f"w-1-{number}", "incident": "w-1", "number": number, "kind": kind}
+    event |= {"by": "person-1", "text": "acknowledged"}
     return (hours, "mqtt", {"topic": "watcher/events", "payload": json.dumps(event)})
 
 
@@ -71,7 +72,7 @@ OVER = answer("w-1 is already resolved: recovered", 1.6001)
 
 
 def test_a_press_that_is_answered_and_counts_once_is_fine():
-    trace = seen(OPENED, press(), YOURS, entry(2), NAMED, CLOSED)
+    trace = seen(OPENED, press(), YOURS, entry(1), NAMED, CLOSED)
     assert wrong(trace, plan(ACK)) == []
 
 
@@ -82,7 +83,7 @@ def test_a_press_that_nobody_answers_is_found():
 
 
 def test_a_press_that_counts_twice_is_found():
-    trace = seen(OPENED, press(), YOURS, entry(2), entry(3), NAMED, CLOSED)
+    trace = seen(OPENED, press(), YOURS, entry(1), entry(2), NAMED, CLOSED)
     assert wrong(trace, plan(ACK)) == ["press"]
 
 
@@ -91,18 +92,18 @@ def test_a_press_that_does_not_count_is_found():
 
 
 def test_who_acknowledges_has_to_be_named():
-    assert wrong(seen(OPENED, press(), YOURS, entry(2), CLOSED), plan(ACK)) == ["press"]
+    assert wrong(seen(OPENED, press(), YOURS, entry(1), CLOSED), plan(ACK)) == ["press"]
 
 
 def test_a_refused_press_changes_nothing():
     late = (OPENED, CALLED, CLOSED, press(1.6), OVER)
     assert wrong(seen(*late), plan(replace(ACK, at=at(1.6)))) == []
-    counted = entry(2, hours=1.601)
+    counted = entry(1, hours=1.601)
     assert wrong(seen(*late, counted), plan(replace(ACK, at=at(1.6)))) == ["press"]
 
 
 def test_who_is_called_although_somebody_pressed_is_found():
-    trace = seen(OPENED, press(), YOURS, entry(2), NAMED, CALLED, CLOSED)
+    trace = seen(OPENED, press(), YOURS, entry(1), NAMED, CALLED, CLOSED)
     assert wrong(trace, plan(ACK)) == ["called"]
 
 
