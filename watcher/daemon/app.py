@@ -19,7 +19,6 @@ import structlog
 from watcher import delivery, engine, jobs, logs, model, ports, ruleset
 from watcher.clock import Wakeup
 from watcher.daemon import (
-    availability,
     clock_watch,
     database_alarm,
     drills,
@@ -44,7 +43,6 @@ from watcher.operations.notices import NoticeIntake
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.web import server
 
 log = structlog.get_logger()
 
@@ -240,22 +238,22 @@ async def run(
             lifecycle.signals(stop, lambda: group.create_task(reload_on_hangup(), name="reload"))
         )
 
-        records = availability.LedgerReader(store=store, rules=lambda: leading.rules, clock=clock)
+        board_tasks = []
         if settings.web.listen:
-            await stack.enter_async_context(
-                server.serve(
-                    settings.web,
-                    stuck=watchdog.stuck,
-                    ready=lambda: started.is_set() and not stop.is_set(),
-                    reporter=reporter,
-                    reader=store.queries,
-                    listings=store.listings,
-                    rules=lambda: leading.rules,
-                    read_ledger=records.month,
-                    read_ledger_between=records.between,
-                    subjects_of=affected.find,
-                    clock=clock,
-                )
+            from watcher.daemon import board  # noqa: PLC0415  # its pages, where there are any
+
+            board_tasks = await board.open_board(
+                settings.web,
+                stack=stack,
+                group=group,
+                store=store,
+                rules=lambda: leading.rules,
+                reporter=reporter,
+                stuck=watchdog.stuck,
+                ready=lambda: started.is_set() and not stop.is_set(),
+                subjects_of=affected.find,
+                metrics=metrics,
+                clock=clock,
             )
         commands = CommandService(
             reader=store.queries,
@@ -316,20 +314,12 @@ async def run(
             if slack_actions
             else []
         )
-        other_tasks = [group.create_task(watchdog.feed(reporter.one_line), name="watchdog")]
+        feeding = group.create_task(watchdog.feed(reporter.one_line), name="watchdog")
+        other_tasks = [*board_tasks, feeding]
         clock_task = clock_watch.watch_clock(
             clock, stepped=leading.clock_stepped, reporter=reporter, metrics=metrics
         )
         other_tasks.append(group.create_task(clock_task, name="clock"))
-        if settings.web.listen and settings.web.availability_every:
-            measuring = availability.keep_measured(
-                records.month,
-                store.queries.sources,
-                metrics=metrics,
-                clock=clock,
-                every=settings.web.availability_every,
-            )
-            other_tasks.append(group.create_task(measuring, name="availability"))
         if mqtt:
             if settings.mqtt.commands:
                 listener = factories.build_command_listener(settings, mqtt, commands)

@@ -22,6 +22,8 @@ SELDOM = {
     "rich",  # for `watcher test` on a terminal
     "sqlalchemy.ext.asyncio",  # on PostgreSQL, and it brings along
     "sqlalchemy.orm",
+    "watcher.ledger.read",  # where there is a board
+    "watcher.web.server",
 }
 
 
