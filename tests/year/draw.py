@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from tests.year import faults
 from tests.year.draws.bookings import draw_bookings
-from tests.year.draws.buttons import with_buttons
+from tests.year.draws.kinds import with_kinds
 from tests.year.draws.lines import draw_lines
 from tests.year.draws.people import draw_people
 from tests.year.draws.storms import draw_storms
-from tests.year.draws.works import with_works
 from tests.year.plan import Circuit, Fact, Plan, Rule, Status
 
 RULE = Rule(
@@ -91,7 +90,7 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         interval=timedelta(seconds=chance.choice((300, 600, 900) if calm > 1 else (30, 60, 120))),
         **(_SELDOM if calm > 1 else _OFTEN),
     )
-    return with_buttons(with_works(plan, busy_until), busy_until) if calm == 1 else plan
+    return plan if calm > 1 else with_kinds(plan, busy_until)
 
 
 def _changes(

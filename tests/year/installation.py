@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from tests.year import slack
 from tests.year.peers import evpl, iod, vyvx
-from tests.year.plan import AHEAD, DUTY, GRACE, NOC, STORM_WINDOW, Plan, Rule, Threshold
+from tests.year.plan import (
+    AHEAD,
+    BOSS,
+    DUTY,
+    GRACE,
+    NOC,
+    STORM_WINDOW,
+    Plan,
+    Reload,
+    Rule,
+    Threshold,
+)
 from watcher import settings
 
 _CONFIG = """
@@ -18,6 +30,7 @@ rules = ["rules.yaml"]
 [receivers.noc]
 kind = "slack"
 channel = "{noc}"
+mention = "{mention}"
 
 [receivers.duty]
 kind = "slack"
@@ -40,6 +53,12 @@ listen = ""
 
 [control]
 socket = "watcher.sock"
+"""
+
+_BOSS = """
+[receivers.boss]
+kind = "slack"
+channel = "{boss}"
 """
 
 _VYVX = """
@@ -100,6 +119,7 @@ _RULE = """
     severity: {severity}
     notify: [noc, mqtt]
     escalate: {escalate}
+    fault: {fault}
     title: "{{{{ name }}}} is {{{{ {field} }}}}"
 """
 
@@ -118,6 +138,24 @@ _THRESHOLD = """
     title: "{{{{ name }}}} is full: {{{{ direction }}}} {{{{ value }}}} {{{{ unit }}}}"
 """
 
+_WINDOW = """
+  - name: window-{number}
+    match: {{subject: {subject}}}
+    zone: {window.zone}
+    from: "{start}"
+    to: "{end}"
+"""
+
+_ROTA = """
+people:{people}
+rotas:
+  - name: video
+    zone: {rota.zone}
+    turns: [{turns}]
+    handover: [{handovers}]
+    start: {rota.start:%Y-%m-%d}
+"""
+
 # Where each source says how a circuit is, and its words for that.
 _FIELDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "vyvx": ("state", {}),
@@ -130,6 +168,7 @@ def write(
 ) -> settings.Settings:
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
     works = sorted({circuit for notice in plan.notices for circuit in notice.circuits})
+    mention = "oncall: video" if plan.rota else "<!here>"
     config = _WORKS if works else ""
     config += _CONFIG.format(
         instance=instance,
@@ -137,7 +176,10 @@ def write(
         app_token="xapp-simulated" if plan.has_buttons else "",
         noc=NOC,
         duty=DUTY,
+        mention=mention,
     )
+    if any(part.boss for part in (*plan.rules, *_reloads(plan))):
+        config += _BOSS.format(boss=BOSS)
     if plan.circuits_of("vyvx"):
         config += _VYVX.format(
             host=vyvx.HOST,
@@ -167,17 +209,59 @@ def write(
         subjects = "".join(f"  vyvx/{key}: {{circuit_ids: ['{key}']}}\n" for key in works)
         (folder / "inventory.yaml").write_text(f"subjects:\n{subjects}")
     (folder / "config.toml").write_text(config)
+    write_rules(plan, folder, None)
+    return settings.load(folder / "config.toml")
+
+
+def write_rules(plan: Plan, folder: Path, reload: Reload | None) -> None:
+    """Write the rules as they are from a reload on, or at the beginning."""
+    changes = {} if reload is None else {"escalate": reload.escalate, "boss": reload.boss}
     rules = "".join(
-        _rule(rule, source, field, words)
+        _rule(replace(rule, **changes), source, field, words)
         for rule in plan.rules
         for source, (field, words) in _FIELDS.items()
-        if plan.circuits_of(source)
+        if plan.circuits_of(source) and (not words or not words.keys().isdisjoint(rule.to))
     )
     if plan.lines:
         rules += "".join(_threshold(rule) for rule in plan.thresholds)
-    storm = f"storm: {{incidents: {plan.storm}, window: {_span(STORM_WINDOW)}}}\n"
-    (folder / "rules.yaml").write_text(f"rules:{rules}\n{storm}")
-    return settings.load(folder / "config.toml")
+    subjects = {circuit.id: circuit.subject for circuit in plan.circuits}
+    windows = "".join(
+        _WINDOW.format(
+            number=number,
+            subject=subjects[window.circuit],
+            window=window,
+            start=_time(window.start),
+            end=_time(window.end),
+        )
+        for number, window in enumerate(plan.windows)
+    )
+    text = f"rules:{rules}" + (f"\nmaintenance:{windows}" if windows else "")
+    storm = f"\nstorm: {{incidents: {plan.storm}, window: {_span(STORM_WINDOW)}}}\n"
+    (folder / "rules.yaml").write_text(text + storm + _rota(plan))
+
+
+def _reloads(plan: Plan) -> list[Reload]:
+    return [fact for fact in plan.facts if isinstance(fact, Reload)]
+
+
+def _rota(plan: Plan) -> str:
+    if plan.rota is None:
+        return ""
+    return _ROTA.format(
+        rota=plan.rota,
+        people="".join(f"\n  {who}: {{slack: {member(who)}}}" for who in plan.rota.turns),
+        turns=", ".join(plan.rota.turns),
+        handovers=", ".join(f'"{_time(minute)}"' for minute in plan.rota.handovers),
+    )
+
+
+def member(person: str) -> str:
+    """Return how Slack knows somebody."""
+    return f"U{person.upper():0>9}"
+
+
+def _time(minutes: int) -> str:
+    return "{:02}:{:02}".format(*divmod(minutes, 60))
 
 
 def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str]) -> str:
@@ -190,12 +274,14 @@ def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str]) -> str:
         keep=_span(rule.keep),
         severity=rule.severity,
         escalate=_escalate(rule),
+        fault=f"{rule.fault}-{source}" if rule.fault else "null",
     )
 
 
 def _escalate(rule: Rule) -> str:
-    after = _span(rule.escalate)
-    return f"[{{after: {after}, notify: [duty]}}]" if rule.escalate else "[]"
+    steps = (("duty", rule.escalate), ("boss", rule.boss))
+    written = (f"{{after: {_span(after)}, notify: [{who}]}}" for who, after in steps if after)
+    return f"[{', '.join(written)}]"
 
 
 def _threshold(rule: Threshold) -> str:

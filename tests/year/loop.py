@@ -93,6 +93,7 @@ class YearLoop(asyncio.BaseEventLoop):
         self._dead: set[object] = set()
         self._doomed: dict[object, tuple[int, Callable[[], None]]] = {}
         self._frozen: dict[object, list[Any]] = {}
+        self._handlers: dict[tuple[object, int], tuple[Any, Any, Any]] = {}
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
@@ -166,12 +167,20 @@ class YearLoop(asyncio.BaseEventLoop):
         """Listen where nobody asks."""
         return _Listener()
 
-    def add_signal_handler(self, *_: Any) -> None:
-        """Do nothing: signals are for real processes."""
+    def add_signal_handler(self, number: int, callback: Any, *arguments: Any) -> None:
+        """Keep what the process that is running does with a signal."""
+        context = copy_context()
+        self._handlers[OWNER.get(), number] = (callback, arguments, context)
 
-    def remove_signal_handler(self, _: Any) -> bool:
-        """Do nothing."""
-        return False
+    def remove_signal_handler(self, number: int) -> bool:
+        """Forget it."""
+        return self._handlers.pop((OWNER.get(), number), None) is not None
+
+    def signal(self, owner: object, number: int) -> None:
+        """Send a signal to a process; one that does not handle it does not notice."""
+        if handler := self._handlers.get((owner, number)):
+            callback, arguments, context = handler
+            self.call_soon(callback, *arguments, context=context)
 
     def _write_to_self(self) -> None:
         """Do nothing: nobody sleeps in a selector."""

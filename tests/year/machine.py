@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.year.loop import OWNER
 from tests.year.network import Session
 from tests.year.peers import evpl, iod, vyvx
 from tests.year.peers.sockets import Sockets
+from tests.year.plan import Reload
 from tests.year.storage import Storage
 from tests.year.world import World
 from watcher import model
@@ -55,11 +57,11 @@ class Machine:
         self._common = installation_
         self._world = installation_.world
         self._number = number
-        folder = installation_.folder / str(number)
-        folder.mkdir()
+        self._folder = installation_.folder / str(number)
+        self._folder.mkdir()
         plan = self._world.plan
         self._settings = installation.write(
-            plan, folder, instance=f"ops{number + 1}", notices=installation_.notices
+            plan, self._folder, instance=f"ops{number + 1}", notices=installation_.notices
         )
         self._loop: Any = asyncio.get_running_loop()
         self._stop = asyncio.Event()
@@ -76,6 +78,10 @@ class Machine:
                     self._at(fault.at, self._stop_until, fault)
                 case Freeze(daemon=number_) if number_ == number:
                     self._at(fault.at, self._freeze, fault)
+
+        for fact in plan.facts:
+            if isinstance(fact, Reload):
+                self._at(fact.at, self._reload, fact)
 
     def start(self) -> None:
         """Start its process."""
@@ -133,6 +139,10 @@ class Machine:
     def _stop_until(self, fault: Stop) -> None:
         self._stay_down_until(fault.until)
         self._stop.set()
+
+    def _reload(self, reload: Reload) -> None:
+        installation.write_rules(self._world.plan, self._folder, reload)
+        self._loop.signal(self._owner, signal.SIGHUP)
 
     def _freeze(self, fault: Freeze) -> None:
         owner = self._owner

@@ -13,7 +13,8 @@ of its first message. Laws:
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
 - no message says that Watcher is broken;
-- people have their way (laws/people.py): silences, acknowledgements, escalation;
+- people have their way: silences and windows (laws/silences.py), acknowledgements and escalation
+  (laws/calls.py), whose turn it is (laws/rota.py), what they press (laws/people.py);
 - who presses a button is answered, and a press counts once (laws/buttons.py);
 - status never says fine while something cannot be told (laws/status.py);
 - what the broker retains is true, and never goes back (laws/retained.py).
@@ -26,10 +27,13 @@ from __future__ import annotations
 from tests.year.laws import (
     bookings,
     buttons,
+    calls,
     faults_of_our_own,
     lines,
     people,
     retained,
+    rota,
+    silences,
     states,
     status,
     storms,
@@ -46,6 +50,9 @@ _LAWS = (
     storms.complaints,
     works.complaints,
     lines.complaints,
+    silences.complaints,
+    calls.complaints,
+    rota.complaints,
     people.complaints,
     buttons.complaints,
     faults_of_our_own.complaints,

@@ -22,6 +22,7 @@ DUTY = "C0000DUTY1"  # and of `duty`
 AHEAD = "C000AHEAD1"  # and of `ahead`, which reads of planned works alone
 GRACE = timedelta(minutes=10)  # after planned works
 STORM_WINDOW = timedelta(seconds=30)  # in which outages are counted that may be a storm
+BOSS = "C0000BOSS1"  # and of `boss`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Rule:
     hold: timedelta = timedelta()  # `for`
     keep: timedelta = timedelta()  # `keep_firing_for`
     escalate: timedelta = timedelta()  # until `duty` is notified as well; 0: never
+    boss: timedelta = timedelta()  # until `boss` is; 0: never
+    fault: str = ""  # rules of one fault share an incident
     severity: Literal["info", "warning", "critical"] = "critical"
 
 
@@ -129,6 +132,47 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unsilence:
+    """Somebody ends the silence of a circuit that was asked for at `asked`."""
+
+    at: datetime
+    circuit: str
+    asked: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """All rules escalate otherwise from `at` on: every daemon gets SIGHUP."""
+
+    at: datetime
+    escalate: timedelta = timedelta()
+    boss: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Each day nobody is notified of a circuit, from `start` to `end` minutes after midnight.
+
+    That is on the clocks of `zone`; an `end` that is not after `start` is on the next day.
+    """
+
+    circuit: str
+    start: int
+    end: int
+    zone: str = "Europe/Paris"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rota:
+    """Whom `noc` mentions: `turns` hand over each day at `handovers`, minutes after midnight."""
+
+    turns: tuple[str, ...]
+    handovers: tuple[int, ...]
+    start: datetime  # the day from which on the first of them has it
+    zone: str = "Europe/Paris"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """A circuit is booked from `begin` until `end`, as the vendor says from `at` on.
 
@@ -173,7 +217,7 @@ class Click:
     is_sent_again: bool = False
 
 
-Fact = Status | Load | Quirk | Press | Silence | Booking | Notice | Click
+Fact = Status | Load | Quirk | Press | Silence | Unsilence | Reload | Booking | Notice | Click
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +231,8 @@ class Plan:
     circuits: tuple[Circuit, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     lines: tuple[Line, ...] = ()
+    windows: tuple[Window, ...] = ()
+    rota: Rota | None = None
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()
     storm: int = 20  # more outages of one vendor than this at once are one incident

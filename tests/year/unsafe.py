@@ -14,29 +14,36 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import Any
 from unittest import mock
 
+from msgspec import structs
+
 from tests.year.draw import draw
 from tests.year.oracle import complaints
-from tests.year.plan import Plan
+from tests.year.plan import Load, Notice, Plan, Quirk, Reload, Silence, Status, Unsilence
 from tests.year.run import run
 from watcher import model
 from watcher.clock import SystemClock
-from watcher.engine.incidents import storms
+from watcher.engine import conditions, faults
+from watcher.engine.context import StepContext
+from watcher.engine.incidents import escalation, silences, storms
 from watcher.engine.observation import samples
 from watcher.engine.rules import thresholds, works
+from watcher.engine.rules.rule import Escalation
+from watcher.engine.rules.rule import Rule as EngineRule
+from watcher.oncall import rota
 from watcher.receivers.slack import lookup
 from watcher.receivers.slack.receiver import SlackReceiver
+from watcher.ruleset.windows import weekly
 from watcher.store import leadership
 from watcher.store.outbox import Outbox
 from watcher.vendors.evpl import source
 
 SEEDS = 200
 DAYS = 0.25
-_OF_LINES = {"hysteresis", "future samples"}
 _FAR = timedelta(days=9)
 
 
@@ -62,53 +69,123 @@ def _patched(*patches: tuple[Any, str, object]) -> Callable[[], AbstractContextM
     return apply
 
 
-BREAKS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """What is broken, and what a plan must have, beside statuses or loads, for it to matter."""
+
+    apply: Callable[[], AbstractContextManager[None]]
+    facts: tuple[type, ...] = (Status,)
+    needs: Callable[[Plan], bool] = lambda _: True
+
+
+def _has(*kinds: type) -> Callable[[Plan], bool]:
+    return lambda plan: all(any(isinstance(f, kind) for f in plan.facts) for kind in kinds)
+
+
+def _steps_by_place(ctx: StepContext, incident: model.Incident) -> list[Escalation]:
+    return escalation._steps(ctx, incident)[incident.escalated :]
+
+
+def _first_moment(  # type: ignore[no-untyped-def]
+    *place, fold: int, moment=weekly._moment
+) -> datetime:
+    del fold
+    return moment(*place, fold=0)
+
+
+def _end_later(ctx: StepContext, silence: model.Silence, *, by: str = "") -> None:
+    ctx.put_silence(structs.replace(silence, ended_by=by))
+
+
+def _alone(ctx: StepContext, rule: EngineRule, alert: model.Alert) -> model.Resolution:
+    is_well = conditions.is_well(ctx, rule, alert.subject)
+    return model.Resolution.RECOVERED if is_well else model.Resolution.LAPSED
+
+
+BREAKS: dict[str, Break] = {
     # No receipt is kept before a delivery is over.
-    "receipts": _patched(
-        (Outbox, "save_receipt", _do_nothing), (SlackReceiver, "first_intent", "")
+    "receipts": Break(
+        apply=_patched(
+            (Outbox, "save_receipt", _do_nothing),
+            (SlackReceiver, "first_intent", ""),
+        )
     ),
     # A post whose outcome is unknown is repeated without a look.
-    "lookup": _patched((lookup, "resolve_intent", _do_nothing)),
+    "lookup": Break(apply=_patched((lookup, "resolve_intent", _do_nothing))),
     # A daemon that has lost its lease goes on as if it led.
-    "fencing": _patched(
-        (leadership, "require", lambda *_: None),
-        (leadership.Leadership, "keep_renewing", _renew_in_vain),
+    "fencing": Break(
+        apply=_patched(
+            (leadership, "require", lambda *_: None),
+            (leadership.Leadership, "keep_renewing", _renew_in_vain),
+        ),
+        needs=lambda plan: plan.daemons > 1,
     ),
     # `for` goes by the time of day, and nobody looks whether it was set.
-    "monotonic for": _patched(
-        (SystemClock, "now", lambda clock: clock._wall()),
-        (SystemClock, "follow", lambda _: timedelta(0)),
+    "monotonic for": Break(
+        apply=_patched(
+            (SystemClock, "now", lambda clock: clock._wall()),
+            (SystemClock, "follow", lambda _: timedelta(0)),
+        )
+    ),
+    # Of a time that comes twice a window takes the first, and a rota the second.
+    "fold": Break(
+        apply=_patched(
+            (weekly, "_moment", _first_moment),
+            (weekly, "_span", weekly._span.__wrapped__),
+            (rota, "time", lambda *shown: time(*shown, fold=1)),
+        ),
+        needs=lambda plan: bool(plan.windows or plan.rota),
     ),
     # A direction that is between the limits holds what only the other one has begun.
-    "hysteresis": _patched((thresholds, "_held", lambda *_: frozenset({"in", "out"}))),
+    "hysteresis": Break(
+        apply=_patched((thresholds, "_held", lambda *_: frozenset({"in", "out"}))),
+        facts=(Load, Quirk),
+    ),
     # Works excuse nothing.
-    "planned works": _patched((works, "find", lambda *_: None)),
+    "planned works": Break(
+        apply=_patched((works, "find", lambda *_: None)),
+        facts=(Status, Notice),
+        needs=_has(Notice),
+    ),
     # However many fail at once, each has a thread.
-    "storms": _patched((storms, "merge_if_too_many", lambda *_: None)),
+    "storms": Break(apply=_patched((storms, "merge_if_too_many", lambda *_: None))),
     # Samples from tomorrow count.
-    "future samples": _patched(
-        (source, "up_to", lambda answer, _: (answer, 0)),
-        (samples, "_latest", lambda ctx, _: ctx.now + _FAR),
+    "future samples": Break(
+        apply=_patched(
+            (source, "up_to", lambda answer, _: (answer, 0)),
+            (samples, "_latest", lambda ctx, _: ctx.now + _FAR),
+        ),
+        facts=(Load, Quirk),
+    ),
+    # A step of escalation is known by its place among the steps.
+    "escalation by place": Break(
+        apply=_patched((escalation, "_steps_ahead", _steps_by_place)),
+        facts=(Status, Reload),
+        needs=_has(Reload),
+    ),
+    # A silence that somebody ends goes on until its first end.
+    "silence edit": Break(
+        apply=_patched((silences, "_end", _end_later)),
+        facts=(Status, Silence, Unsilence),
+        needs=_has(Unsilence),
+    ),
+    # An alert whose condition is over ends, whatever its subject and the other rules say.
+    "handover of a fault": Break(
+        apply=_patched(
+            (faults, "lingers", lambda *_: False),
+            (faults, "resolution", _alone),
+        ),
+        needs=lambda plan: any(rule.fault for rule in plan.rules),
     ),
 }
 
 
-def _for_circuits(plan: Plan) -> Plan:
-    return replace(plan, lines=(), thresholds=(), facts=tuple(plan.statuses))
-
-
-def _for_works(plan: Plan) -> Plan:
-    named = {circuit for notice in plan.notices for circuit in notice.circuits}
-    circuits = tuple(circuit for circuit in plan.circuits if circuit.id in named)
-    statuses = (fact for fact in plan.statuses if fact.circuit in named)
-    facts = sorted((*statuses, *plan.notices), key=lambda fact: fact.at)
-    return replace(plan, circuits=circuits, lines=(), thresholds=(), facts=tuple(facts))
-
-
-def _for_lines(plan: Plan) -> Plan:
-    circuits = set(plan.statuses)
-    facts = tuple(fact for fact in plan.facts if fact not in circuits)
-    return replace(plan, circuits=(), rules=(), facts=facts)
+def _only(plan: Plan, kinds: tuple[type, ...]) -> Plan:
+    """Return a plan with these facts alone, and with what they are about."""
+    facts = tuple(fact for fact in plan.facts if isinstance(fact, kinds))
+    if Status in kinds:
+        return replace(plan, lines=(), thresholds=(), facts=facts)
+    return replace(plan, circuits=(), rules=(), windows=(), facts=facts)
 
 
 def found_by(plan: Plan, name: str) -> list[str]:
@@ -116,13 +193,11 @@ def found_by(plan: Plan, name: str) -> list[str]:
 
     To be quick, the plan is played without what the break does not concern.
     """
-    if name == "planned works":
-        plan = _for_works(plan)
-    else:
-        plan = _for_lines(plan) if name in _OF_LINES else _for_circuits(plan)
-    if not plan.facts:
+    broken = BREAKS[name]
+    if not broken.needs(plan):
         return []
-    with BREAKS[name]():
+    plan = _only(plan, broken.facts)
+    with broken.apply():
         wrong = complaints(plan, run(plan))
     return wrong if wrong and not complaints(plan, run(plan)) else []
 

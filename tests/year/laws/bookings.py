@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tests.year.laws import messages
-from tests.year.laws.spans import Outage, outages
+from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due, is_clock_wrong, unsilenced
 from tests.year.plan import NOC, Booking, Circuit, Plan, Rule
 from tests.year.trace import Record, Trace
@@ -60,7 +60,7 @@ def windows(plan: Plan, circuit: Circuit) -> list[Window]:
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each circuit that has bookings."""
     kept = messages.kept(trace)
-    for rule in plan.rules:
+    for rule in faults(plan):
         for circuit in plan.circuits:
             if is_booked(plan, circuit):
                 yield from _about(plan, trace, rule, circuit, kept)

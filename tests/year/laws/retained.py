@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.year.laws.bookings import is_booked
-from tests.year.laws.spans import outages
+from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due
 from tests.year.plan import Plan
 from tests.year.trace import Trace
@@ -105,7 +105,7 @@ def _truth(plan: Plan, at: datetime, documents: Mapping[str, Any]) -> Iterator[s
         for alert in document["alerts"]
         if alert["state"] == "firing"
     }
-    for rule in plan.rules:
+    for rule in faults(plan):
         for circuit in (circuit for circuit in plan.circuits if not is_booked(plan, circuit)):
             spans = outages(plan, rule, circuit)
             is_down = any(due(plan, span.begin, rule.hold) < at <= span.end for span in spans)

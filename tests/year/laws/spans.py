@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tests.year.plan import Circuit, Plan, Rule
@@ -27,3 +27,18 @@ def outages(plan: Plan, rule: Rule, circuit: Circuit) -> list[Outage]:
             spans.append(Outage(begin, fact.at))
             begin = None
     return spans if begin is None else [*spans, Outage(begin, plan.end)]
+
+
+def faults(plan: Plan) -> list[Rule]:
+    """Return the rules, those of one fault as one: it goes on while the circuit is in any state."""
+    merged: dict[str, Rule] = {}
+    for rule in plan.rules:
+        key = rule.fault or rule.name
+        before = merged.get(key, rule)
+        merged[key] = replace(
+            before,
+            to=tuple(dict.fromkeys((*before.to, *rule.to))),
+            hold=max(before.hold, rule.hold),
+            keep=max(before.keep, rule.keep),
+        )
+    return list(merged.values())

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked
-from tests.year.laws.spans import outages
+from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due, unsilenced
 from tests.year.laws.works import is_planned
 from tests.year.plan import NOC, Circuit, Plan, Rule
@@ -16,7 +16,7 @@ from tests.year.trace import Trace
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each circuit that is watched all the time."""
-    for rule in plan.rules:
+    for rule in faults(plan):
         for circuit in plan.circuits:
             if not is_booked(plan, circuit) and not is_planned(plan, circuit):
                 yield from _about(plan, trace, rule, circuit)
@@ -36,8 +36,12 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
         if over_by < until and messages.shows(records, over_by):
             yield f"untrue: {circuit.name} was up from {span.end} on, still down at {over_by}"
         for record in records:
-            if messages.is_clear(record) and shown_by < record.at < span.end:
+            if not shown_by < record.at < span.end:
+                continue
+            if messages.is_clear(record):
                 yield f"false all-clear: {circuit.name} at {record.at}, down from {span.begin} on"
+            elif not messages.shows(records, record.at):
+                yield f"lost: {circuit.name} was down from {span.begin} on, closed at {record.at}"
     yield from messages.repetitions(records, circuit.name, messages.kept(trace))
     first = spans[0].begin if spans else plan.end
     if records and records[0].at < first:

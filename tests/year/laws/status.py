@@ -21,7 +21,7 @@ from tests.year.faults import BrokerFault, StoreFault, VendorFault, WrongClock
 from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.retained import unresolved
-from tests.year.laws.spans import outages
+from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due, unsilenced
 from tests.year.laws.works import is_planned
 from tests.year.plan import DUTY, NOC, Plan
@@ -85,7 +85,7 @@ def _broker(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str
 
 def _not_shown(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str]:
     """Yield where all is fine although no thread shows what is down, seen for long enough."""
-    for rule in plan.rules:
+    for rule in faults(plan):
         for circuit in plan.circuits:
             if is_booked(plan, circuit) or is_planned(plan, circuit):
                 continue

@@ -21,10 +21,10 @@ from tests.year.faults import VendorFault
 from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.people import answers_of
-from tests.year.laws.spans import Outage, outages
+from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due
 from tests.year.laws.works import is_planned
-from tests.year.plan import DUTY, Circuit, Plan, Rule, Silence
+from tests.year.plan import DUTY, Circuit, Plan, Reload, Rule, Silence
 from tests.year.trace import Record, Trace
 
 _COUNT = re.compile(r"([\d,]+) alerts")
@@ -37,7 +37,7 @@ _ON_THE_WAY = timedelta(seconds=30)  # a command, and its answer
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about storms."""
     records = messages.of_storms(trace, "vyvx")
-    for rule in plan.rules:
+    for rule in faults(plan):
         about = _About(plan, trace, rule, records)
         yield from about.bursts()
         if records:
@@ -151,7 +151,8 @@ class _About:
             for record in messages.of_storms(self._trace, "vyvx", DUTY)
             if not record.fields["thread_ts"]
         ]
-        for first in self._records if self._rule.escalate else ():
+        is_changed = any(isinstance(fact, Reload) for fact in self._plan.facts)
+        for first in self._records if self._rule.escalate and not is_changed else ():
             is_post = first.fields["method"] == "chat.postMessage"
             if is_post and not first.fields["thread_ts"] and messages.is_down(first):
                 yield from self._about_call(first, called)

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from tests.year import oracle
-from tests.year.plan import DUTY, NOC, Press, Silence
+from tests.year.plan import BOSS, DUTY, NOC, Press, Silence
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
@@ -34,7 +34,7 @@ def seen(*records) -> Trace:
     trace = Trace()
     threads: dict[str, str] = {}
     for number, (hours, what, text) in enumerate(records):
-        if what not in {NOC, DUTY}:
+        if what not in {NOC, DUTY, BOSS}:
             trace.add(at(hours), what, **text)
             continue
         method = "chat.update" if what in threads else "chat.postMessage"

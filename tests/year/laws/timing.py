@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tests.year.faults import BrokerFault, Fault, WrongClock
-from tests.year.plan import Circuit, Plan, Silence
+from tests.year.laws.calendar import openings
+from tests.year.plan import Circuit, Plan, Silence, Unsilence
 
 SLACK_TIME = timedelta(minutes=1)  # for Slack, and for reading the vendor's details first
 AFTER_FAULT = timedelta(minutes=5)  # how long Watcher may wait before it tries again
@@ -38,19 +39,39 @@ def _backoff(fault: Fault, interval: timedelta) -> timedelta:
 
 
 def unsilenced(plan: Plan, circuit: Circuit, at: datetime, by: datetime) -> datetime:
-    """Return by when something is shown that began at `at`: a silence puts it off.
+    """Return by when something is shown that began at `at`: a silence or a window puts it off.
 
-    It ends by the time of day of the machine, which may be wrong until later.
+    These end by the time of day of the machine, which may be wrong until later.
     """
-    for fact in plan.facts:
-        if not isinstance(fact, Silence) or fact.circuit != circuit.id:
-            continue
+    spans = [
+        (fact.at, _end(plan, fact))
+        for fact in plan.facts
+        if isinstance(fact, Silence) and fact.circuit == circuit.id
+    ]
+    for window in plan.windows:
+        if window.circuit == circuit.id:
+            spans += openings(plan, window)
+    for begin, end in sorted(spans):
         wrong = [fault for fault in plan.faults if isinstance(fault, WrongClock)]
-        right = [f.until for f in wrong if f.at < fact.until and f.until > fact.at]
-        until = max([fact.until, *right])
-        if fact.at <= by and until >= at:
+        until = max([end, *(f.until for f in wrong if f.at < end and f.until > begin)])
+        if begin <= by and until >= at:
             by = max(by, due(plan, until, timedelta()))
     return by
+
+
+def _end(plan: Plan, silence: Silence) -> datetime:
+    """Return when a silence ends: where somebody ends it before, unless that may go astray."""
+    for fact in plan.facts:
+        if isinstance(fact, Unsilence) and (fact.circuit, fact.asked) == (
+            silence.circuit,
+            silence.at,
+        ):
+            may_fail = any(
+                fault.at <= fact.at + SLACK_TIME and fault.until + AFTER_FAULT >= fact.at
+                for fault in plan.faults
+            )
+            return silence.until if may_fail else fact.at
+    return silence.until
 
 
 def is_clock_wrong(plan: Plan, begin: datetime, end: datetime) -> bool:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from tests.year.laws import messages
-from tests.year.laws.spans import Outage, outages
+from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due, is_clock_wrong
 from tests.year.plan import AHEAD, GRACE, Circuit, Notice, Plan, Rule
 from tests.year.trace import Trace
@@ -35,7 +35,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each circuit that works are announced for."""
     for circuit in plan.circuits:
         if is_planned(plan, circuit):
-            for rule in plan.rules:
+            for rule in faults(plan):
                 yield from _About(plan, trace, rule, circuit).complaints()
             yield from _ahead(plan, trace, circuit)
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tests.year.broker import Broker
-from tests.year.plan import Press, Silence
+from tests.year.plan import Press, Silence, Unsilence
 from tests.year.world import World
 
 _COMMANDS = "watcher/commands"
@@ -28,6 +28,8 @@ class People:
                 loop.call_at(seconds, self._press, fact, f"press-{number}")
             elif isinstance(fact, Silence):
                 loop.call_at(seconds, self._silence, fact, f"silence-{number}")
+            elif isinstance(fact, Unsilence):
+                loop.call_at(seconds, self._unsilence, fact, f"unsilence-{number}")
 
     def _press(self, press: Press, identity: str) -> None:
         """Press for the newest incident about a circuit, which may be over."""
@@ -55,6 +57,22 @@ class People:
         }
         self._world.record("silenced", id=identity, circuit=silence.circuit)
         self._send("silence", request)
+
+    def _unsilence(self, unsilence: Unsilence, identity: str) -> None:
+        """End a silence by the name that its answer gave; without an answer nobody can."""
+        asked = (unsilence.circuit, unsilence.asked)
+        name = next(
+            f"silence-{number}"
+            for number, fact in enumerate(self._world.plan.facts)
+            if isinstance(fact, Silence) and (fact.circuit, fact.at) == asked
+        )
+        for record in self._world.trace.of("mqtt"):
+            if record.fields["topic"] == "watcher/answers":
+                answer = json.loads(record.fields["payload"])
+                if answer.get("id") == name and answer["ok"]:
+                    request = {"by": "noc", "id": identity, "silence": answer["silence"]}
+                    self._send("unsilence", request)
+                    return
 
     def _send(self, command: str, request: dict[str, Any]) -> None:
         topic, payload = f"{_COMMANDS}/{command}", json.dumps(request).encode()

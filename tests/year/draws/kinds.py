@@ -1,0 +1,29 @@
+"""Adds to a plan what only some seeds have, each kind with a circuit and dice of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tests.year.draws.buttons import with_buttons
+from tests.year.draws.calls import with_calls
+from tests.year.draws.clocks import with_clocks
+from tests.year.draws.dense import with_episodes
+from tests.year.draws.edits import with_edits
+from tests.year.draws.faces import with_faces
+from tests.year.draws.works import with_works
+from tests.year.plan import Plan
+
+
+def with_kinds(plan: Plan, end: datetime) -> Plan:
+    """Return a plan with the kinds that its seed has, until `end`."""
+    for add in (
+        with_works,
+        with_buttons,
+        with_episodes,
+        with_faces,
+        with_calls,
+        with_edits,
+        with_clocks,
+    ):
+        plan = add(plan, end)
+    return plan
