@@ -166,9 +166,10 @@ class Poller:
         self._latest = now + 2 * self._interval
         latest = self._clock.now() + self._config.clock_tolerance
         snapshot, at = without_future(snapshot, latest), self._clock.monotonic()
-        if len(snapshot.readings) <= MOST_ON_LOOP:
-            return self._differ.compare(snapshot, at)
-        return await off_loop.run(lambda: self._differ.compare(snapshot, at))
+        return await off_loop.run_long(
+            lambda: self._differ.compare(snapshot, at),
+            is_long=len(snapshot.readings) > MOST_ON_LOOP and not self._differ.repeats(snapshot),
+        )
 
     def _failed(self, error: model.WatcherError) -> model.Event:
         permanent = isinstance(error, model.PermanentError)
@@ -278,6 +279,10 @@ class Differ:
         self._newcomers = NewcomerLimit()
         # Ids that are not in the readings, and how often each was reported absent.
         self._missing: dict[str, int] = dict.fromkeys(known_ids, 0)
+
+    def repeats(self, snapshot: model.Snapshot) -> bool:
+        """Return whether a snapshot's readings are those of the last one: nothing is compared."""
+        return snapshot.readings is self._readings and not self._missing
 
     def compare(self, snapshot: model.Snapshot, at: float = 0.0) -> model.Polled:
         """Return what is new or changed since the last snapshot, and what is no longer listed.

@@ -50,9 +50,10 @@ class VyvxClient:
     async def statuses(self) -> Statuses:
         """`GET /customer/service/_active/status`: every active reservation."""
         reply = await self._api.get("/customer/service/_active/status")
-        if len(reply.body) < LONG:
-            return self._reader.read(reply)
-        return await off_loop.run(lambda: self._reader.read(reply))
+        return await off_loop.run_long(
+            lambda: self._reader.read(reply),
+            is_long=len(reply.body) >= LONG and not self._reader.repeats(reply),
+        )
 
     async def status(self, service: str) -> Service:
         """`GET /customer/service/{id}/status`: one reservation."""

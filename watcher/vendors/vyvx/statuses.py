@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from watcher import model, text
 from watcher.http import exchange
@@ -96,6 +97,12 @@ class StatusReader:
         self._parts: list[_Part] = []
         self._services: dict[str, Service] = {}
         self._usual = Service(None)  # the reading that was shared last
+        self._body = b""
+        self._last: Statuses | None = None  # what that body says; `time` is what it says itself
+
+    def repeats(self, reply: exchange.Reply) -> bool:
+        """Return whether a reply is the last one, byte for byte: then it takes no time to read."""
+        return self._last is not None and reply.body == self._body
 
     def read(self, reply: exchange.Reply) -> Statuses:
         """Read a reply; a malformed entry costs only itself.
@@ -104,6 +111,9 @@ class StatusReader:
         read. Readings that are as they were are the same objects as before; if all are, and nothing
         has come or gone, `services` is the same dict.
         """
+        if self._last is not None and self.repeats(reply):
+            return _dated(self._last, reply)
+        self._last = None
         try:
             status = _STATUS.decode(reply.body)
             services, parts = self._read_services(bytes(status.data.services).strip())
@@ -113,12 +123,19 @@ class StatusReader:
         # An id may come twice: then the readings are not in the order of the parts.
         is_in_order = sum(part.count for part in parts) == len(services)
         self._parts, self._services = (parts, services) if is_in_order else ([], {})
-        time = parse_time(status.data.time, status.data.timestamp, status.time, status.timestamp)
-        return Statuses(
-            services=services,
-            unreadable=_require_readable(reply, services, chain(*(p.unreadable for p in parts))),
-            time=time or parse_http_date(reply.headers.get("Date", "")),
+        self._body, self._last = (
+            reply.body,
+            Statuses(
+                services=services,
+                unreadable=_require_readable(
+                    reply, services, chain(*(p.unreadable for p in parts))
+                ),
+                time=parse_time(
+                    status.data.time, status.data.timestamp, status.time, status.timestamp
+                ),
+            ),
         )
+        return _dated(self._last, reply)
 
     def _read_services(self, body: bytes) -> tuple[dict[str, Service], list[_Part]]:
         """Return the readings of an object of services, and its parts."""
@@ -158,6 +175,13 @@ class StatusReader:
             else:
                 usual = reading
         self._usual = usual
+
+
+def _dated(statuses: Statuses, reply: exchange.Reply) -> Statuses:
+    """Return them with the time of the reply, where they have none."""
+    if statuses.time is not None:
+        return statuses
+    return replace(statuses, time=parse_http_date(reply.headers.get("Date", "")))
 
 
 class _LastReply:

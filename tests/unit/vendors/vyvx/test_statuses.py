@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from watcher import model
@@ -92,7 +94,7 @@ def test_a_reply_says_what_each_of_its_entries_says_whatever_came_before(drawn):
 def test_what_is_as_it_was_is_not_decoded_again():
     reader = StatusReader()
     before = reader.read(reply(status(many(100))))
-    assert reader.read(reply(status(many(100)))).services is before.services
+    assert reader.read(reply(status(many(100)) + b" ")).services is before.services
 
 
 @pytest.mark.usefixtures("short_parts")
@@ -164,3 +166,27 @@ def test_equal_readings_in_a_row_are_one_object():
     assert readings[50] == Service("offline")
     assert all(reading is readings[0] for reading in readings[:50])
     assert all(reading is readings[51] for reading in readings[51:])
+
+
+def test_the_same_reply_is_not_looked_through_and_has_the_time_of_its_own_header(monkeypatch):
+    reader = StatusReader()
+    body = status({"1": {"state": "online"}, "2": 7})
+    first = reader.read(reply(body))
+    assert not reader.repeats(reply(body + b" "))
+    assert reader.repeats(reply(bytes(bytearray(body))))
+    monkeypatch.setattr(StatusReader, "_read_services", None)  # would fail
+    at = CIMultiDictProxy(CIMultiDict({"Date": "Sun, 29 Nov 2026 16:40:00 GMT"}))
+    again = reader.read(replace(reply(body), headers=at))
+    assert again.services is first.services
+    assert (first.unreadable, again.unreadable) == (("2",), ("2",))
+    assert (first.time, again.time) == (None, datetime(2026, 11, 29, 16, 40, tzinfo=UTC))
+
+
+def test_a_reply_that_cannot_be_read_is_not_taken_for_the_last_one():
+    reader = StatusReader()
+    body = status({"1": {"state": "online"}})
+    reader.read(reply(body))
+    with pytest.raises(model.TemporaryError):
+        reader.read(reply(b"<html>"))
+    assert not reader.repeats(reply(body))
+    assert reader.read(reply(body)).services == {"1": Service(state="online")}
