@@ -37,6 +37,7 @@ _SELDOM = {
     "history": timedelta(hours=6),
     "idle": timedelta(hours=1),
     "watch": timedelta(minutes=4),
+    "retention": timedelta(days=4),
 }
 
 

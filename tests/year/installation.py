@@ -61,6 +61,11 @@ kind = "slack"
 channel = "{boss}"
 """
 
+_STORE = """
+[store]
+retention = "{retention}"
+"""
+
 _VYVX = """
 [accounts.vyvx]
 kind = "mpa"
@@ -178,6 +183,7 @@ def write(
         duty=DUTY,
         mention=mention,
     )
+    config += _STORE.format(retention=_span(plan.retention))
     if any(part.boss for part in (*plan.rules, *_reloads(plan))):
         config += _BOSS.format(boss=BOSS)
     if plan.circuits_of("vyvx"):

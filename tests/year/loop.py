@@ -90,7 +90,7 @@ class YearLoop(asyncio.BaseEventLoop):
         self._numbers = itertools.count(1)
         self._cancelled = 0
         self._tasks: weakref.WeakValueDictionary[int, _Task] = weakref.WeakValueDictionary()
-        self._dead: set[object] = set()
+        self.dead: set[object] = set()  # owners that were killed
         self._doomed: dict[object, tuple[int, Callable[[], None]]] = {}
         self._frozen: dict[object, list[Any]] = {}
         self._handlers: dict[tuple[object, int], tuple[Any, Any, Any]] = {}
@@ -138,7 +138,7 @@ class YearLoop(asyncio.BaseEventLoop):
         if steps > 0:
             return
         del self._doomed[owner]
-        self._dead.add(owner)
+        self.dead.add(owner)
         killed()
         context = copy_context()
         context.run(OWNER.set, owner)  # whatever it still starts is dead as well
@@ -206,11 +206,11 @@ class YearLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if handle._cancelled:
                 continue
-            if not self._doomed and not self._dead and not self._frozen:
+            if not self._doomed and not self.dead and not self._frozen:
                 handle._run()
                 continue
             owner = handle._context.get(OWNER)
-            if owner in self._dead:
+            if owner in self.dead:
                 continue
             if owner in self._frozen:
                 self._frozen[owner].append(handle)

@@ -13,6 +13,7 @@ of its first message. Laws:
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
 - no message says that Watcher is broken;
+- nothing is held for good (laws/memory.py);
 - people have their way: silences and windows (laws/silences.py), acknowledgements and escalation
   (laws/calls.py), whose turn it is (laws/rota.py), what they press (laws/people.py);
 - who presses a button is answered, and a press counts once (laws/buttons.py);
@@ -30,6 +31,7 @@ from tests.year.laws import (
     calls,
     faults_of_our_own,
     lines,
+    memory,
     people,
     retained,
     rota,
@@ -56,6 +58,7 @@ _LAWS = (
     people.complaints,
     buttons.complaints,
     faults_of_our_own.complaints,
+    memory.complaints,
 )
 
 

@@ -241,6 +241,7 @@ class Plan:
     fast_interval: timedelta = timedelta(seconds=10)
     line_interval: timedelta = timedelta(minutes=15)
     settle: timedelta = timedelta()  # how old a line's sample must be
+    retention: timedelta = timedelta(days=90)  # how long the database keeps what is over
     history: timedelta = timedelta(minutes=15)  # how often the vendor's alarm records are read
     idle: timedelta = timedelta(seconds=1)  # how often a loop looks for work that woke nobody
     watch: timedelta = timedelta(seconds=24)  # and, at least, the writer and who watches the clock

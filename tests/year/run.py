@@ -16,7 +16,7 @@ import structlog
 
 import watcher.clock
 import watcher.daemon.works
-from tests.year import idle
+from tests.year import idle, memory
 from tests.year.clock import Datetime
 from tests.year.doors import Doors
 from tests.year.loop import run_to_end
@@ -52,6 +52,7 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
             Operators(world, doors, machines)
             await asyncio.sleep((plan.end - plan.begin).total_seconds())
             installation.broker.record_retained()
+            world.record("held", **memory.held(installation.disk, plan.end, plan.retention))
             await asyncio.gather(*(machine.stop() for machine in machines))
     return world.trace
 

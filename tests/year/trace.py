@@ -1,6 +1,6 @@
 """What came of a plan: what the vendor was asked, and what a reader of each channel saw.
 
-Nothing in a trace is taken from inside Watcher. Times are true time, not a daemon's wall clock.
+Times are true time, not a daemon's wall clock.
 By `what`, its `fields`:
 
 - `polled`: `source`; `asked`, the true time for which the vendor answered; `whole`: the answer
@@ -15,6 +15,9 @@ By `what`, its `fields`:
 - `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and
   the `report`.
 - `retained`: at the end, what a new subscriber gets: `topics`, each with its payload.
+- `held`: what the database and the engine hold at the end (memory.py): `rows` of each table, those
+  `overdue`, `live` incidents, and of the `engines` how many objects. This alone is taken from
+  inside Watcher.
 - `broker gone`: it restarts; `forgets`: without what it has retained.
 - `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """

@@ -1,0 +1,77 @@
+"""The law of memory, against what a day leaves and against a memory that forgets nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+
+from tests.year.laws import memory
+from tests.year.plan import Status
+from tests.year.run import run
+from tests.year.test_run import MORNING, at
+from tests.year.trace import Trace
+from watcher.engine.state import State
+from watcher.store.journal import Retention
+
+pytestmark = pytest.mark.timeout(300)
+
+DAYS = replace(
+    MORNING,
+    end=at(4 * 24),
+    retention=timedelta(days=2),
+    interval=timedelta(minutes=30),
+    history=timedelta(days=1),
+    idle=timedelta(hours=1),
+    watch=timedelta(minutes=20),
+)
+
+
+def test_of_days_nothing_is_left_but_what_retention_keeps():
+    trace = run(DAYS)
+    (held,) = trace.of("held")
+    assert not list(memory.complaints(DAYS, trace))
+    assert held.fields["rows"]["incidents"] == 0
+    assert held.fields["engines"][0]["incidents"] == 1, "the empty dictionary"
+
+
+async def keep_all(*_: object, **__: object) -> int:
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "substitute", "words"),
+    [
+        (State, "forget_resolved", lambda *_: None, "of them in incidents"),
+        (Retention, "prune", keep_all, "too old to be kept: incidents"),
+    ],
+)
+def test_it_finds_who_forgets_nothing(owner, name, substitute, words):
+    outages = tuple(
+        Status(at=at(hour), circuit="103", state=state)
+        for hour in range(1, 41, 2)
+        for hour, state in ((hour, "offline"), (hour + 1, "online"))
+    )
+    with mock.patch.object(owner, name, substitute):
+        complaints = list(memory.complaints(DAYS, run(replace(DAYS, facts=outages))))
+    assert any(words in complaint for complaint in complaints), complaints
+
+
+def test_it_complains_of_rows_that_are_too_old_or_belong_to_nothing():
+    trace = Trace()
+    overdue = {"inbox": 3, "entries of no incident": 1}
+    trace.add(DAYS.end, "held", overdue=overdue, live=0, engines=[])
+    assert list(memory.complaints(DAYS, trace)) == [
+        "at the end there are 3 rows too old to be kept: inbox",
+        "at the end there are 1 rows too old to be kept: entries of no incident",
+    ]
+
+
+def test_it_complains_of_an_engine_that_forgets_nothing():
+    trace = Trace()
+    engine = {"subjects": 120, "incidents": 4000}
+    trace.add(DAYS.end, "held", overdue={}, live=0, engines=[engine])
+    (complaint,) = memory.complaints(DAYS, trace)
+    assert "4000 of them in incidents" in complaint
