@@ -74,8 +74,8 @@ fuzz: $(READY)  ## odd input at every door, many examples of it, drawn anew each
 audit: $(READY)  ## known vulnerabilities of what is pinned; says so when OSV cannot be asked
 	@$(BIN)/python .ci/audit.py
 
-year: $(READY)  ## simulated days, each drawn from a seed and told right (SEED=1 SEEDS=10 DAYS=1)
-	@$(BIN)/python -m tests.year --seed $(or $(SEED),1) --seeds $(SEEDS) --days $(DAYS)
+year: $(READY)  ## simulated days, drawn from seeds of the date or SEED, told right (SEEDS=10 DAYS=1)
+	@$(BIN)/python -m tests.year $(if $(SEED),--seed $(SEED)) --seeds $(SEEDS) --days $(DAYS)
 
 chaos: $(READY)  ## disruptions at random instants, checked afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import get_args
 
 import pytest
 
+from tests.year.__main__ import seed_of
 from tests.year.draw import draw
 from tests.year.faults import Fault
 from tests.year.oracle import complaints
@@ -17,6 +19,11 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_a_seed_is_always_the_same_plan():
     assert draw(7) == draw(7) != draw(8)
+
+
+def test_each_day_has_its_own_seeds():
+    first, second = (seed_of(date(2026, 11, day)) for day in (29, 30))
+    assert (first, second) == (26112900, 26113000)
 
 
 def test_seeds_have_faults_of_every_kind():
