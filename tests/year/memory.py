@@ -24,7 +24,7 @@ _OLD = {
     "runs": "started_at < :before",
     "silences": '"end" < :before',
     "inbox": "consumed_at < :before",
-    # The last checkpoint before stays, with what came between it and the next one.
+    # The last checkpoint before stays, with what came between it and the next thing.
     "journal": "at < :before - :day",
 }
 _OF_INCIDENTS = ("entries", "incident_alerts", "notifications", "receipts")
@@ -81,20 +81,20 @@ def _sizes(state: Any) -> dict[str, int]:
 
 
 def _objects(root: object) -> int:
-    """Return how many objects can be reached from one."""
+    """Return how many objects can be reached from another."""
     seen: dict[int, object] = {}
     waiting = [root]
     while waiting:
-        one = waiting.pop()
-        if id(one) not in seen and not isinstance(one, type | ModuleType | FunctionType):
-            seen[id(one)] = one
-            waiting += _parts(one)
+        thing = waiting.pop()
+        if id(thing) not in seen and not isinstance(thing, type | ModuleType | FunctionType):
+            seen[id(thing)] = thing
+            waiting += _parts(thing)
     return len(seen)
 
 
-def _parts(one: object) -> list[object]:
-    """Return what an object holds; one without references is no part of the collector's."""
-    if isinstance(one, Mapping):
-        return [*one, *one.values()]
-    fields = getattr(one, "__struct_fields__", None)
-    return [getattr(one, name) for name in fields] if fields else gc.get_referents(one)
+def _parts(thing: object) -> list[object]:
+    """Return what an object holds; what holds nothing is not tracked."""
+    if isinstance(thing, Mapping):
+        return [*thing, *thing.values()]
+    fields = getattr(thing, "__struct_fields__", None)
+    return [getattr(thing, name) for name in fields] if fields else gc.get_referents(thing)

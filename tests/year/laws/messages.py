@@ -10,6 +10,8 @@ from tests.year.trace import Record, Trace
 
 _OVER = "\N{MEDIUM BLACK CIRCLE}"  # it has ended otherwise, and need not be well
 
+_ACKNOWLEDGED = "acknowledged by"
+
 
 def about(trace: Trace, name: str, channel: str = NOC) -> list[Record]:
     """Return what a channel of Slack took of what names a circuit or a line."""
@@ -57,7 +59,8 @@ def repetitions(
 ) -> Iterator[str]:
     """Yield what was told twice: a second thread while one is open, a text again in a thread.
 
-    Once it has failed again, or somebody took it back, it may be acknowledged again.
+    Once it has failed again, or somebody took it back, it may be acknowledged again; once somebody
+    else has acknowledged it, by the first one again.
     """
     texts: set[tuple[str, str]] = set()
     for record in records:
@@ -72,6 +75,10 @@ def repetitions(
             texts = {text_ for text_ in texts if text_[0] != thread}
         if thread and (thread, text(record)) in texts:
             yield f"twice: {text(record)!r} at {record.at}"
+        if _ACKNOWLEDGED in text(record):
+            texts = {
+                text_ for text_ in texts if text_[0] != thread or _ACKNOWLEDGED not in text_[1]
+            }
         texts.add((thread, text(record)))
 
 

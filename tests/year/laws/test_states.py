@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.year import oracle
+from tests.year.laws import messages
 from tests.year.plan import Circuit, Status
 from tests.year.run import run
-from tests.year.test_run import MORNING, at
+from tests.year.test_run import BEGIN, MORNING, at
+from tests.year.trace import Record
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -28,3 +31,25 @@ def test_a_connection_that_is_suspended_is_shown_until_it_is_active(others):
     texts = [record.fields["text"] for record in trace.of("slack")]
     assert "IOD-1 is suspended" in texts[0]
     assert "recovered" in texts[-1]
+
+
+def acknowledged(*people: str) -> list[Record]:
+    return [
+        Record(
+            at=BEGIN + timedelta(seconds=number),
+            what="slack",
+            fields={
+                "method": "chat.postMessage",
+                "thread_ts": "1.0",
+                "text": f"Feed 1: acknowledged by {by}",
+            },
+        )
+        for number, by in enumerate(people)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("people", "count"), [(("bo", "ana", "bo"), 0), (("bo", "bo"), 1), (("bo", "ana", "ana"), 1)]
+)
+def test_who_acknowledges_after_somebody_else_is_shown_again(people, count):
+    assert len(list(messages.repetitions(acknowledged(*people), "Feed 1", {}))) == count
