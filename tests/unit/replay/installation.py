@@ -135,13 +135,13 @@ class Installation:
     async def _wait(self, writer: ingest.Ingest, clock: FakeClock, until: datetime) -> None:
         """Let time pass as the ingest loop would, which wakes at each deadline."""
         while (at := engine.next_deadline(writer.state)) is not None and at < until:
-            clock.at = writer._pass_began = max(clock.at, at)  # a pass each second came between
+            clock.at = writer._progress_at = max(clock.at, at)  # a pass each second came between
             await writer.submit(model.Ticked())
             if self.is_poll_wanted:
                 self.is_poll_wanted = False
                 clock.at += timedelta(seconds=0.3)
                 await writer.submit(self.poll())
-        clock.at = writer._pass_began = max(clock.at, until)
+        clock.at = writer._progress_at = max(clock.at, until)
 
     def _command(self, action: str, state: engine.State) -> model.Command:
         (incident,) = [open_ for open_ in state.incidents.values() if open_.resolved_at is None]
