@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import web
 
 from tests.year.loop import OWNER
+from watcher.daemon import leader
+from watcher.daemon.availability import LedgerReader
 from watcher.operations import control_listener
+
+_Leader = leader.Leader
 
 
 class Doors:
@@ -19,10 +24,14 @@ class Doors:
 
     def __init__(self) -> None:
         self._open: dict[object, web.Application] = {}
+        self._ledgers: dict[object, LedgerReader] = {}
 
     def patches(self) -> list[tuple[Any, str, object]]:
         """Return what stands in for listening: module, name and value."""
-        return [(control_listener, "listen", self._listen)]
+        return [
+            (control_listener, "listen", self._listen),
+            (leader, "Leader", self._keep_leader),
+        ]
 
     async def ask(self, resource: str, **names: str) -> tuple[int, Any]:
         """Return the status and the answer to a GET; 0 where nobody listens.
@@ -44,6 +53,17 @@ class Doors:
             return 500, {"error": repr(error)}
         return answer.status, json.loads(answer.body)
 
+    async def read_ledger(self, begin: datetime, end: datetime) -> dict[str, Any]:
+        """Return of each circuit what it was, from when to when, and whether that is recorded."""
+        return await self._ledgers[OWNER.get()].between(begin, end, _conditions)
+
+    def _keep_leader(self, *, store: Any, clock: Any, **others: Any) -> leader.Leader:
+        """Return what leads, and keep a reader of the ledger by its rules, as the board has one."""
+        leading = _Leader(store=store, clock=clock, **others)
+        reader = LedgerReader(store=store, rules=lambda: leading.rules, clock=clock)
+        self._ledgers[OWNER.get()] = reader
+        return leading
+
     @asynccontextmanager
     async def _listen(self, application: web.Application, *_: object) -> AsyncIterator[None]:
         owner = OWNER.get()
@@ -52,3 +72,18 @@ class Doors:
             yield
         finally:
             self._open.pop(owner, None)
+
+
+def _conditions(ledger: Any) -> dict[str, Any]:
+    return {
+        circuit.key: [
+            (
+                span.start.isoformat(),
+                span.end.isoformat(),
+                span.value.condition.value,
+                span.value.recorded,
+            )
+            for span in circuit.spans
+        ]
+        for circuit in ledger.circuits
+    }

@@ -18,7 +18,8 @@ of its first message. Laws:
   (laws/calls.py), whose turn it is (laws/rota.py), what they press (laws/people.py);
 - who presses a button is answered, and a press counts once (laws/buttons.py);
 - status never says fine while something cannot be told (laws/status.py);
-- what the broker retains is true, and never goes back (laws/retained.py).
+- what the broker retains is true, and never goes back (laws/retained.py);
+- what the ledger says of each circuit is what the vendor did (laws/ledger.py).
 
 What breaks meanwhile only delays: the time counts from its end.
 """
@@ -30,6 +31,7 @@ from tests.year.laws import (
     buttons,
     calls,
     faults_of_our_own,
+    ledger,
     lines,
     memory,
     people,
@@ -47,6 +49,7 @@ from tests.year.trace import Trace
 _LAWS = (
     states.complaints,
     retained.complaints,
+    ledger.complaints,
     status.complaints,
     bookings.complaints,
     storms.complaints,

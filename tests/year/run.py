@@ -49,10 +49,11 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
             machines = [Machine(installation, number) for number in range(plan.daemons)]
             for machine in machines:
                 machine.start()
-            Operators(world, doors, machines)
+            operators = Operators(world, doors, machines)
             await asyncio.sleep((plan.end - plan.begin).total_seconds())
             installation.broker.record_retained()
             world.record("held", **memory.held(installation.disk, plan.end, plan.retention))
+            await operators.read_ledger()
             await asyncio.gather(*(machine.stop() for machine in machines))
     return world.trace
 

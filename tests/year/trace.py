@@ -18,6 +18,8 @@ By `what`, its `fields`:
 - `held`: what the database and the engine hold at the end (memory.py): `rows` of each table, those
   `overdue`, `live` incidents, and of the `engines` how many objects. This alone is taken from
   inside Watcher.
+- `ledger`: at the end: of each of the `circuits` what it was, from when to when, and whether that
+  is from the vendor's own record; or the `error`.
 - `broker gone`: it restarts; `forgets`: without what it has retained.
 - `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """

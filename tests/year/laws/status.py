@@ -57,8 +57,11 @@ def _receivers(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[
 
 
 def _arrived(write: Any) -> bool:
-    """Return whether Slack has answered a write as it should; a refused edit is an answer."""
-    return write["answered"] and (write["done"] or write["error"] == "edit_window_closed")
+    """Return whether Slack has done what it was asked: a look shows that, where no answer came.
+
+    A refused edit is an answer.
+    """
+    return write["done"] or (write["answered"] and write["error"] == "edit_window_closed")
 
 
 def _failing_since(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from tests.year.doors import Doors
 from tests.year.machine import Machine
@@ -14,6 +15,7 @@ from tests.year.world import World
 _SECONDS_AFTER = (65, 200, 500, 1000)  # the beginning of a fault
 _SECONDS_OVER = (60, 300, 900)  # its end
 _APART = timedelta(seconds=20)  # at least; several faults may come together
+_PATIENCE = 60.0  # seconds
 _HOURS_IN_ALL = 48  # at which anybody asks who has seen nothing break
 
 
@@ -37,6 +39,21 @@ class Operators:
         task = asyncio.create_task(self._ask(number))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+
+    async def read_ledger(self) -> None:
+        """Read the ledger of the whole plan on the first machine."""
+        plan = self._world.plan
+        task = self._loop.create_task(self._read_ledger(plan), context=self._machines[0].context())
+        await asyncio.wait([task], timeout=_PATIENCE)
+
+    async def _read_ledger(self, plan: Plan) -> None:
+        circuits: dict[str, Any] = {}
+        error = ""
+        try:
+            circuits = await self._doors.read_ledger(plan.begin, plan.end)
+        except Exception as surprise:  # noqa: BLE001  # the law tells it
+            error = repr(surprise)
+        self._world.record("ledger", error=error, circuits=circuits)
 
     async def _ask(self, number: int) -> None:
         code, report = await self._doors.ask("/status")
