@@ -19,7 +19,7 @@ BENCHES = (
                 figure="replay",
                 unit="CPU s",
                 to_before=0.333,
-                reached_before=1.6,
+                reached_before=1.0,
                 limit="limit",
             ),
             Row(name="report of a month", figure="report", unit="CPU s", limit="limit"),

@@ -149,11 +149,12 @@ class Agenda(Struct, eq=False):
         self.inhibitors[rule, equal] = values
 
 
-class Previous:
+class Previous(Struct, eq=False):
     """What fields were before they changed: one mapping for all that change in the same way."""
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[int, int, int], tuple[_Fields, tuple[_Fields, ...]]] = {}
+    _kept: dict[tuple[int, int, int], tuple[_Fields, tuple[_Fields, ...]]] = field(
+        default_factory=dict
+    )
 
     def before(self, old: model.Subject, fields: _Fields) -> _Fields:
         """Return what each field was, as last known, before `fields`.

@@ -214,7 +214,8 @@ class StepContext:
         """Add an incident, or change it: of what is `shown` its version grows, once in a step."""
         if shown and incident.id in self.state.incidents and incident.id not in self.agenda.revised:
             changes["version"] = self.state.incidents[incident.id].version + 1
-        self.agenda.revised |= {incident.id} if shown else set()
+        if shown:
+            self.agenda.revised.add(incident.id)
         incident = replace(incident, **changes) if changes else incident
         self.state.incidents[incident.id] = self.changes.incidents[incident.id] = incident
         self.state.incident_index.note_fallback(incident)

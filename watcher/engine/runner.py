@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import count
+from typing import get_args
 
 from msgspec import Struct, field
 
@@ -19,9 +20,10 @@ from watcher.engine.state import IllegalCommand, State, next_deadline, restore, 
 from watcher.engine.step import Event, Reloaded, step
 
 _POLLS = (model.Polled, model.PollFailed)
+_NEEDS = frozenset(get_args(model.Need))
 _NEWS = (model.Incident, model.IncidentAlert, model.Entry)
 
-# What the world does about an effect: events, none of them earlier than the effect.
+# What the world does about a need: events, none of them earlier than the effect.
 Responder = Callable[[model.Effect, datetime], Iterable[tuple[datetime, Event]]]
 
 
@@ -104,6 +106,8 @@ class Runner:
             return StepResult(at=self.now, event=event, refusal=str(refusal))
         if self._responder is not None:
             for effect in effects:
+                if type(effect) not in _NEEDS:
+                    continue
                 for at, response in self._responder(effect, self.now):
                     heapq.heappush(self._responses, (at, next(self._numbers), response))
         return StepResult(at=self.now, event=event, effects=effects, matters=matters)
