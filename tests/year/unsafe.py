@@ -148,7 +148,10 @@ BREAKS: dict[str, Break] = {
         needs=_has(Notice),
     ),
     # However many fail at once, each has a thread.
-    "storms": Break(apply=_patched((storms, "merge_if_too_many", lambda *_: None))),
+    "storms": Break(
+        apply=_patched((storms, "merge_if_too_many", lambda *_: None)),
+        needs=lambda plan: any(circuit.name.startswith("Cable") for circuit in plan.circuits),
+    ),
     # Samples from tomorrow count.
     "future samples": Break(
         apply=_patched(

@@ -73,6 +73,7 @@ class Session:
         self._index_arrived = False  # if there is one
         self._echo_due: float | None = None  # when our `online` should have come back
         self._unseen = False  # it has not
+        self._denied = False  # somebody has said that we are not there: a late will, or a leader
         self._health: dict[str, model.SourceHealth] = {}
         self._retained: dict[str, _Retained] = {}  # by topic
         self._unsent: set[str] = set()
@@ -165,6 +166,9 @@ class Session:
             self._wakeup.clear()
             if soon.done():
                 soon.result()  # it ends with what nobody expected alone
+            if self._denied:
+                self._denied = False
+                await self._try_send(client, self._presence, ONLINE)
             if self._is_leader and not self._leader_announced:
                 await self._try_send(client, topics.leader(self._publisher.prefix), ONLINE)
                 await self._subscribe_commands(client)
@@ -219,6 +223,7 @@ class Session:
         The index, of which topics an earlier configuration used, arrives before that.
         """
         self._echo_due = None
+        self._denied = False
         self._index_arrived = False
         self._retained.pop(self._index.topic, None)
         subscribed = await self._publisher.subscribe(
@@ -249,6 +254,9 @@ class Session:
                 if message.payload == ONLINE and not message.retained:
                     self._echo_due, self._unseen = None, False
                     self._index_arrived = True
+                    self._wakeup.set()
+                elif not message.retained:
+                    self._denied = True
                     self._wakeup.set()
             case self._claims:
                 if not self._claim_arrived.is_set():
