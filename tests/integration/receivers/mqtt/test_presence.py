@@ -48,15 +48,17 @@ async def test_a_daemon_that_stops_says_that_nobody_watches(delivery, clock, mos
     assert (await retained(mosquitto.port, f"{STATUS}/ops1")).payload == b"offline"
 
 
-@pytest.mark.parametrize("said", [b"offline", b""], ids=["late will", "removed"])
-async def test_a_daemon_contradicts_who_says_that_it_is_not_there(delivery, clock, mosquitto, said):
+@pytest.mark.parametrize("denial", [b"offline", b""], ids=["late will", "removed"])
+async def test_a_daemon_contradicts_who_says_that_it_is_not_there(
+    delivery, clock, mosquitto, denial
+):
     async with (
         subscribed(mosquitto.port, f"{STATUS}/ops1") as reader,
         connected(delivery, clock, mosquitto.port),
     ):
         await reader.until(f"{STATUS}/ops1", b"online")
-        await reader.client.publish(f"{STATUS}/ops1", said, qos=1, retain=True)
-        await reader.until(f"{STATUS}/ops1", said)
+        await reader.client.publish(f"{STATUS}/ops1", denial, qos=1, retain=True)
+        await reader.until(f"{STATUS}/ops1", denial)
         await reader.until(f"{STATUS}/ops1", b"online")
         assert (await retained(mosquitto.port, f"{STATUS}/ops1")).payload == b"online"
 
