@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from tests.year.faults import VendorFault, WrongClock
 from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked, windows
-from tests.year.laws.spans import Outage, outages
+from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due
 from tests.year.plan import Circuit, Plan
 from tests.year.trace import Record, Trace
@@ -75,7 +75,7 @@ def _about(plan: Plan, record: Record, circuit: Circuit, *, is_read: bool) -> It
         return
     known_from = due(plan, plan.begin, timedelta())
     known_until = plan.end - 2 * plan.interval - timedelta(minutes=1)  # after the last poll
-    down = [outage for rule in plan.rules for outage in outages(plan, rule, circuit)]
+    down = [outage for rule in faults(plan) for outage in outages(plan, rule, circuit)]
     in_service = _in_service(plan, circuit)
     for part in parts:
         if part.condition in _BAD and not _is_covered(plan, part, down):
