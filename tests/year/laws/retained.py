@@ -26,7 +26,7 @@ _LIVE = {"open", "acknowledged"}
 _KEPT = timedelta(hours=24)  # how long a document stays after its incident is resolved
 _ABOUT = timedelta(hours=2)  # before it goes a wrong clock may have a say
 _QUIET = timedelta(minutes=90)  # after the last fault
-_ASKED_AGAIN = timedelta(minutes=20)  # every source, where nothing is wrong
+_LATE = timedelta(minutes=5)  # how long after its interval a source is seen again at most
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -134,12 +134,13 @@ def _health(plan: Plan, at: datetime, topics: Mapping[str, str]) -> Iterator[str
     for topic in ("watcher/status", *daemons):
         if topics.get(topic) != "online":
             yield f"untrue: {topic} is {topics.get(topic)} at the end"
+    asked_again = max(plan.interval, plan.line_interval) + _LATE
     for name, is_used in _sources(plan).items():
         source = json.loads(topics.get(f"watcher/sources/{name}") or "{}")
         seen_at = source.get("last_success")
         if not is_used:
             continue
-        is_fresh = seen_at and at - datetime.fromisoformat(seen_at) < _ASKED_AGAIN
+        is_fresh = seen_at and at - datetime.fromisoformat(seen_at) < asked_again
         if source.get("sight") != "seen" or not is_fresh:
             yield f"untrue: source {name} is {source.get('sight')} at the end, seen at {seen_at}"
     for silence in json.loads(topics["watcher/silences"])["silences"]:

@@ -1,0 +1,71 @@
+"""A year of one daemon with 200 circuits, each down twice and nothing broken: what that takes.
+
+python -m tests.year.quiet_year --days 365
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from tests.year.draw import QUIET, RULE
+from tests.year.oracle import complaints
+from tests.year.plan import Circuit, Plan, Status
+from tests.year.run import run
+
+BEGIN = datetime(2027, 3, 1, tzinfo=UTC)
+CIRCUITS = 200
+_APART = timedelta(days=365 / 2)  # outages of a circuit, on average
+
+
+def draw(days: float) -> Plan:
+    """Return the plan, always the same."""
+    chance = random.Random("quiet year")  # noqa: S311  # repeatable
+    end = BEGIN + timedelta(days=days)
+    circuits = tuple(Circuit(id=f"{1000 + n}", name=f"Feed {n:03}") for n in range(CIRCUITS))
+    facts = [fact for circuit in circuits for fact in _outages(chance, circuit.id, end - QUIET)]
+    return Plan(
+        seed=1,
+        begin=BEGIN,
+        end=end,
+        rules=(RULE,),
+        circuits=circuits,
+        facts=tuple(sorted(facts, key=lambda fact: fact.at)),
+        interval=timedelta(minutes=15),
+        history=timedelta(days=7),
+        idle=timedelta(hours=1),
+        watch=timedelta(minutes=10),
+    )
+
+
+def _outages(chance: random.Random, circuit: str, end: datetime) -> Iterator[Status]:
+    up = BEGIN
+    while True:
+        down = (up + _APART * chance.expovariate(1)).replace(microsecond=0)
+        up = down + timedelta(seconds=round(10 ** chance.uniform(1.5, 4)))
+        if up > end:
+            return
+        yield Status(at=down, circuit=circuit, state="offline")
+        yield Status(at=up, circuit=circuit, state="online")
+
+
+def main() -> int:
+    """Run it, and say how long it took; return 1 if there was a complaint."""
+    parser = argparse.ArgumentParser(prog="python -m tests.year.quiet_year", description=__doc__)
+    parser.add_argument("--days", type=float, default=365.0, help="how long it is")
+    plan = draw(parser.parse_args().days)
+    began = time.process_time()
+    trace = run(plan)
+    spent, outages = time.process_time() - began, len(plan.facts) // 2
+    wrong = complaints(plan, trace)
+    lines = (f"{outages} outages, {spent:.0f} s, trace {trace.digest()[:16]}", *wrong)
+    print("\n  ".join(lines), flush=True)  # noqa: T201  # its output
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
