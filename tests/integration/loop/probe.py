@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 BEAT_SECONDS = 0.002
+MOST_SECONDS = 0.05  # that the loop may stand still
 
 
 @dataclass(slots=True)

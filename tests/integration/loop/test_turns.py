@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -11,9 +10,8 @@ import msgspec
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from tests.integration.loop.probe import Standstill, probe
+from tests.integration.loop.probe import MOST_SECONDS, Standstill, probe
 from watcher import engine, ruleset
-from watcher.cli import common
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import leader
 from watcher.http import exchange
@@ -24,7 +22,6 @@ from watcher.vendors.vyvx.settings import VyvxSource as Settings
 from watcher.vendors.vyvx.source import VyvxSource
 
 SERVICES = 100_000
-MOST_SECONDS = 0.05
 ATTEMPTS = 3
 FIRST = 1_000_000
 
@@ -141,16 +138,6 @@ async def measure(folder) -> dict[str, Standstill]:
         async with probe() as longest["a reload"]:
             await watch.reload(rules)
     return longest
-
-
-@pytest.fixture
-def as_in_the_daemon():
-    """Collect garbage as `watcher run` does."""
-    before = gc.get_threshold()
-    common.collect_briefly()
-    yield
-    gc.set_threshold(*before)
-    gc.unfreeze()  # what the daemon keeps until it ends
 
 
 @pytest.mark.timeout(600)
