@@ -13,6 +13,7 @@ from tests.year.trace import Trace
 
 # Objects: an incident is some 60 of them. Seeds were seen to hold less than half as many.
 _MOST, _MOST_OF_SUBJECT, _MOST_OF_BOOKING, _MOST_OF_LIVE = 250, 40, 20, 400
+_MOST_OF_CHANGE = 10  # a subject keeps which outages were reported
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -23,6 +24,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
         for what, count in record.fields["overdue"].items():
             yield f"at the end there are {count} rows too old to be kept: {what}"
         most = _MOST + _MOST_OF_SUBJECT * subjects + _MOST_OF_BOOKING * bookings
+        most += _MOST_OF_CHANGE * len(tuple(plan.statuses))
         most += _MOST_OF_LIVE * record.fields["live"]
         for sizes in record.fields["engines"]:
             held = sum(sizes.values())
