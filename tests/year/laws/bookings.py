@@ -76,8 +76,8 @@ def _about(
         for window in on_air:
             yield from _about_part(plan, rule, circuit, [*records, *of_storms], outage, window)
         shown_by = due(plan, outage.begin, rule.hold)
-        for record in records:
-            if messages.is_clear(record) and shown_by < record.at < outage.end:
+        for record in messages.all_clears(records):
+            if shown_by < record.at < outage.end:
                 yield f"false all-clear: {name} at {record.at}, down from {outage.begin} on"
     for begin, end in _quiet(plan, on_air, down):
         over_by = due(plan, begin, rule.keep)

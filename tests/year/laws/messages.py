@@ -91,6 +91,18 @@ def repetitions(
         texts.add((thread, text(record)))
 
 
+def all_clears(records: Sequence[Record]) -> list[Record]:
+    """Return the messages that say that it has recovered, without edits of what said so before."""
+    shown_as: dict[str, Record] = {}
+    news = []
+    for record in records:
+        before = shown_as.get(record.fields["ts"])
+        if is_clear(record) and not (before and is_clear(before)):
+            news.append(record)
+        shown_as[record.fields["ts"]] = record
+    return news
+
+
 def is_clear(record: Record) -> bool:
     """Return whether a message says that it has recovered."""
     return "recovered" in text(record)

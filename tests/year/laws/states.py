@@ -35,12 +35,13 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
         until = following.begin if following else plan.end
         if over_by < until and messages.shows(records, over_by):
             yield f"untrue: {circuit.name} was up from {span.end} on, still down at {over_by}"
+        clears = messages.all_clears(records)
         for record in records:
             if not shown_by < record.at < span.end:
                 continue
-            if messages.is_clear(record):
+            if record in clears:
                 yield f"false all-clear: {circuit.name} at {record.at}, down from {span.begin} on"
-            elif not messages.shows(records, record.at):
+            elif not messages.shows([*records, *of_storms], record.at):
                 yield f"lost: {circuit.name} was down from {span.begin} on, closed at {record.at}"
     yield from messages.repetitions(records, circuit.name, messages.kept(trace), plan.reloads)
     first = spans[0].begin if spans else plan.end

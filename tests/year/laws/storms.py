@@ -129,8 +129,8 @@ class _About:
 
     def all_clears(self) -> Iterator[str]:
         """Yield where a storm is called over though it is not."""
-        for record in self._records:
-            if messages.is_clear(record) and not record.fields["thread_ts"]:
+        for record in messages.all_clears(self._records):
+            if not record.fields["thread_ts"]:
                 for circuit in self._part_of_it(record.at):
                     yield f"false all-clear: a storm at {record.at}, {circuit.name} is down"
 

@@ -12,7 +12,7 @@ from tests.year.laws import messages
 from tests.year.plan import Circuit, Status
 from tests.year.run import run
 from tests.year.test_run import BEGIN, MORNING, at
-from tests.year.trace import Record
+from tests.year.trace import Record, Trace
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -69,5 +69,22 @@ def test_who_acknowledges_after_somebody_else_is_shown_again(people, count):
 )
 def test_a_reload_may_call_somebody_again_and_repeats_nothing_else(text, reloads, count):
     reloaded = [BEGIN + timedelta(seconds=0.5)] * reloads
-    found = messages.repetitions(replies(text, text), "Feed 1", {}, reloaded)
-    assert len(list(found)) == count
+    repeated = messages.repetitions(replies(text, text), "Feed 1", {}, reloaded)
+    assert len(list(repeated)) == count
+
+
+def test_an_old_thread_that_is_edited_again_is_no_new_all_clear():
+    trace = Trace()
+    fields = {"thread_ts": "", "done": True, "answered": True}
+    for ts, hours, method, text in (
+        ("0", 0.5, "chat.postMessage", "Feed 3: down"),
+        ("0", 0.6, "chat.update", "Feed 3: recovered"),
+        ("1", 1.1, "chat.postMessage", "Feed 3: down"),
+        ("0", 1.2, "chat.update", "Feed 3: recovered"),
+        ("1", 1.3, "chat.update", "Feed 3: recovered"),
+    ):
+        trace.add(at(hours), "slack", ts=ts, method=method, text=text, **fields)
+    assert [record.at for record in messages.all_clears(list(trace.of("slack")))] == [
+        at(0.6),
+        at(1.3),
+    ]

@@ -74,8 +74,8 @@ class _About:
         """Yield where it was not shown though nothing excused it, or called over too soon."""
         begin, rule = outage.begin, self._rule
         seen_by = due(self._plan, begin, rule.hold)
-        for record in self._records:
-            if messages.is_clear(record) and seen_by < record.at < outage.end:
+        for record in messages.all_clears(self._records):
+            if seen_by < record.at < outage.end:
                 yield f"false all-clear: {self._name} at {record.at}, down from {begin} on"
         edges = [begin, *self._edges(begin, outage.end)]
         for at, until in zip(edges, [*edges[1:], outage.end], strict=True):
