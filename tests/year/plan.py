@@ -264,8 +264,3 @@ class Plan:
     def statuses(self) -> Iterator[Status]:
         """The states of circuits."""
         return (fact for fact in self.facts if isinstance(fact, Status))
-
-    @property
-    def reloads(self) -> list[datetime]:
-        """When the rules change, in order."""
-        return [fact.at for fact in self.facts if isinstance(fact, Reload)]

@@ -86,7 +86,7 @@ def _about(
         if messages.shows(records, over_by):
             yield f"untrue: {name} is off air or up from {begin} on, still down at {over_by}"
     yield from _off_air(plan, circuit, records, on_air)
-    yield from messages.repetitions(records, name, kept, plan.reloads)
+    yield from messages.repetitions(records, name, kept)
 
 
 def _about_part(  # noqa: PLR0917  # one caller, above

@@ -11,7 +11,6 @@ from tests.year.trace import Record, Trace
 _OVER = "\N{MEDIUM BLACK CIRCLE}"  # it has ended otherwise, and need not be well
 
 _ACKNOWLEDGED = "acknowledged by"
-_CALLED = "also notified"
 
 
 def about(trace: Trace, name: str, channel: str = NOC) -> list[Record]:
@@ -56,25 +55,17 @@ def shown(records: Sequence[Record], at: datetime, but_not: Collection[str] = ()
 
 
 def repetitions(
-    records: Sequence[Record],
-    name: str,
-    kept_since: Mapping[str, datetime],
-    reloads: Sequence[datetime] = (),
+    records: Sequence[Record], name: str, kept_since: Mapping[str, datetime]
 ) -> Iterator[str]:
     """Yield what was told twice: a second thread while one is open, a text again in a thread.
 
     Once it has failed again, or somebody took it back, it may be acknowledged again; once somebody
-    else has acknowledged it, by the first one again. A reload that changes when a channel is called
-    makes that another step, which calls it again.
+    else has acknowledged it, by the first one again.
     """
     texts: set[tuple[str, str]] = set()
-    ahead = list(reversed(reloads))
     for record in records:
         if record.fields["method"] == "chat.update":
             continue
-        while ahead and ahead[-1] <= record.at:
-            del ahead[-1]
-            texts = {text_ for text_ in texts if _CALLED not in text_[1]}
         thread = record.fields["thread_ts"]
         just_before = record.at - timedelta(microseconds=1)
         succeeded = {ts for ts, since in kept_since.items() if since <= record.at}

@@ -43,7 +43,7 @@ def _about(plan: Plan, trace: Trace, rule: Rule, circuit: Circuit) -> Iterator[s
                 yield f"false all-clear: {circuit.name} at {record.at}, down from {span.begin} on"
             elif not messages.shows([*records, *of_storms], record.at):
                 yield f"lost: {circuit.name} was down from {span.begin} on, closed at {record.at}"
-    yield from messages.repetitions(records, circuit.name, messages.kept(trace), plan.reloads)
+    yield from messages.repetitions(records, circuit.name, messages.kept(trace))
     first = spans[0].begin if spans else plan.end
     if records and records[0].at < first:
         yield f"invented: {circuit.name} at {records[0].at}"

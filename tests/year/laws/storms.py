@@ -45,7 +45,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
             yield from about.lists()
             yield from about.all_clears()
             yield from about.escalation()
-    yield from messages.repetitions(records, "a storm", messages.kept(trace), plan.reloads)
+    yield from messages.repetitions(records, "a storm", messages.kept(trace))
 
 
 class _About:

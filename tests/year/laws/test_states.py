@@ -34,10 +34,6 @@ def test_a_connection_that_is_suspended_is_shown_until_it_is_active(others):
 
 
 def acknowledged(*people: str) -> list[Record]:
-    return replies(*[f"acknowledged by {by}" for by in people])
-
-
-def replies(*texts: str) -> list[Record]:
     return [
         Record(
             at=BEGIN + timedelta(seconds=number),
@@ -45,10 +41,10 @@ def replies(*texts: str) -> list[Record]:
             fields={
                 "method": "chat.postMessage",
                 "thread_ts": "1.0",
-                "text": f"Feed 1: {text}",
+                "text": f"Feed 1: acknowledged by {by}",
             },
         )
-        for number, text in enumerate(texts)
+        for number, by in enumerate(people)
     ]
 
 
@@ -57,20 +53,6 @@ def replies(*texts: str) -> list[Record]:
 )
 def test_who_acknowledges_after_somebody_else_is_shown_again(people, count):
     assert len(list(messages.repetitions(acknowledged(*people), "Feed 1", {}))) == count
-
-
-@pytest.mark.parametrize(
-    ("text", "reloads", "count"),
-    [
-        ("not acknowledged for 30 min: also notified boss", 0, 1),
-        ("not acknowledged for 30 min: also notified boss", 1, 0),
-        ("acknowledged by bo", 1, 1),
-    ],
-)
-def test_a_reload_may_call_somebody_again_and_repeats_nothing_else(text, reloads, count):
-    reloaded = [BEGIN + timedelta(seconds=0.5)] * reloads
-    repeated = messages.repetitions(replies(text, text), "Feed 1", {}, reloaded)
-    assert len(list(repeated)) == count
 
 
 def test_an_old_thread_that_is_edited_again_is_no_new_all_clear():

@@ -65,7 +65,7 @@ class _About:
             until = following.begin if following else self._plan.end
             if over_by < until and messages.shows(self._records, over_by):
                 yield f"untrue: {self._name} was up from {outage.end} on, still down at {over_by}"
-        yield from messages.repetitions(self._records, self._name, self._kept, self._plan.reloads)
+        yield from messages.repetitions(self._records, self._name, self._kept)
         first = self._outages[0].begin if self._outages else self._plan.end
         if self._records and self._records[0].at < first:
             yield f"invented: {self._name} at {self._records[0].at}"
