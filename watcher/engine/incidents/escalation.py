@@ -3,7 +3,8 @@
 Law: a step is taken once, when somebody could and had to act for as long as it says: the incident
 was open, nothing suppressed it, and after a start its source had been seen. The clock stands still
 otherwise, and goes on where it stopped. A step is remembered by what it is, so that neither a rule
-that joins nor a reload repeats or skips one.
+that joins nor a reload repeats or skips one, and one that a reload has moved calls nobody who was
+called later than it says.
 """
 
 from __future__ import annotations
@@ -115,7 +116,14 @@ def _steps(ctx: StepContext, incident: model.Incident) -> list[Escalation]:
 
 
 def _steps_ahead(ctx: StepContext, incident: model.Incident) -> list[Escalation]:
-    return [step for step in _steps(ctx, incident) if step.key not in incident.steps]
+    return [step for step in _steps(ctx, incident) if not _is_taken(incident, step)]
+
+
+def _is_taken(incident: model.Incident, step: Escalation) -> bool:
+    asks_for_more = step.acks > incident.acks_needed
+    return step.key in incident.steps or (
+        not asks_for_more and any(step.is_covered_by(key) for key in incident.steps)
+    )
 
 
 def _name_old_steps(ctx: StepContext, identity: str) -> None:

@@ -96,6 +96,12 @@ class Escalation(Struct, frozen=True, kw_only=True):
         oncall = f" oncall:{self.oncall}" if self.oncall else ""
         return f"{self.after // timedelta(seconds=1)} {','.join(self.notify)}{oncall}"
 
+    def is_covered_by(self, key: str) -> bool:
+        """Return whether the step with this key calls the same people, no sooner."""
+        after, _, whom = self.key.partition(" ")
+        their_after, _, their_whom = key.partition(" ")
+        return their_whom == whom and int(their_after) >= int(after)
+
 
 class Flapping(Struct, frozen=True, kw_only=True):
     """More than `flips` changes of the condition within this time count as flapping."""

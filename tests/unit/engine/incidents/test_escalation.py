@@ -124,6 +124,28 @@ def test_a_reload_that_inserts_a_step_neither_repeats_nor_skips_one():
     ]
 
 
+@pytest.mark.parametrize(
+    ("steps", "called"),
+    [
+        ([(5, "duty", 1), (30, "boss", 1)], [15, 45]),  # earlier than they were called
+        ([(20, "duty", 1), (60, "boss", 1)], [15, 45, 50, 60]),  # and later: once more
+        ([(5, "duty", 2)], [15, 45, 50]),  # it asks for more people
+        ([(5, "lead", 1)], [15, 45, 50]),
+    ],
+)
+def test_a_reload_that_moves_steps_calls_nobody_who_was_called_since(steps, called):
+    w = down()
+    w.wait_until(START + minutes(50))
+    moved = [
+        engine.Escalation(after=minutes(after), notify=(whom,), acks=acks)
+        for after, whom, acks in steps
+    ]
+    w.ruleset = ruleset(rule(escalate=tuple(moved), notify=NOC))
+    w.step(engine.Reloaded(ruleset=w.ruleset))
+    w.wait_until(START + minutes(90))
+    assert [at for at, _ in escalations(w)] == called
+
+
 def test_a_worse_rule_that_joins_neither_repeats_nor_skips_a_step():
     sooner = engine.Escalation(after=minutes(5), notify=("lead",))
     w = world(

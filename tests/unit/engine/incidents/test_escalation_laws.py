@@ -13,7 +13,13 @@ from watcher import engine, model
 NONE = timedelta(0)
 STEPS = [
     engine.Escalation(after=minutes(after), notify=(whom,), acks=acks)
-    for after, whom, acks in ((5, "lead", 1), (15, "duty", 2), (15, "boss", 1), (45, "ceo", 1))
+    for after, whom, acks in (
+        (5, "lead", 1),
+        (15, "duty", 2),
+        (15, "boss", 1),
+        (31, "duty", 1),
+        (45, "ceo", 1),
+    )
 ]
 LADDERS = st.lists(st.sampled_from(STEPS), unique=True, max_size=4).map(tuple)
 STATES = st.sampled_from(["online", "degraded", "offline"])
@@ -96,7 +102,17 @@ class Bystander(World):
             assert incident.unattended_for(self.now) == self.alone[identity]
             names = {name for _, _, name in self.state.firing(identity)}
             for step in [step for name in names for step in self.state.rules[name].escalate]:
-                assert (self.alone[identity] >= step.after) == (step.key in incident.steps)
+                is_due = self.alone[identity] >= step.after
+                assert is_due or step.key not in incident.steps
+                assert not is_due or step.key in incident.steps or called_since(incident, step)
+
+
+def called_since(incident, step):
+    """Return whether another step has called the same people later than this one says."""
+    taken = [key.split() for key in incident.steps]
+    return any(
+        whom == step.notify[0] and minutes(int(after) // 60) >= step.after for after, whom in taken
+    )
 
 
 def happen(w, happening, number):
