@@ -164,7 +164,7 @@ def test_another_daemon_takes_over(fault):
 
 def test_sabotage_of_delivery_is_found():
     with mock.patch.object(outbox, "_due", return_value=[]):
-        assert wrong(run(MORNING)) == ["lost"]
+        assert "lost" in wrong(run(MORNING))
 
 
 def test_sabotage_of_the_look_up_is_found():

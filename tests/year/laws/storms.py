@@ -27,7 +27,7 @@ from tests.year.laws.works import is_planned
 from tests.year.plan import DUTY, Circuit, Plan, Reload, Rule, Silence
 from tests.year.trace import Record, Trace
 
-_COUNT = re.compile(r"([\d,]+) alerts")
+_COUNT = re.compile(r"([\d,]+) alerts?\b")
 _INCIDENT = re.compile(r"\bw-\w+")
 _TOGETHER = timedelta(seconds=1)  # what fails within it is seen by the same poll, or nearly
 _REOPENS = timedelta(minutes=15)  # a thread of its own, after what it was about
@@ -59,8 +59,11 @@ class _About:
         self._circuits = plan.circuits_of("vyvx")
         self._own = {c.id: messages.about(trace, c.name) for c in self._circuits}
         self._outages = {c.id: outages(plan, rule, c) for c in self._circuits}
+        quiet = {window.circuit for window in plan.windows}
         self._plain = [
-            c for c in self._circuits if not is_booked(plan, c) and not is_planned(plan, c)
+            c
+            for c in self._circuits
+            if c.id not in quiet and not is_booked(plan, c) and not is_planned(plan, c)
         ]
         self._silences = [fact for fact in plan.facts if isinstance(fact, Silence)]
 
