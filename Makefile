@@ -1,6 +1,6 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo works run test quick coverage fuzz audit chaos year check fmt bench bench-small lock upgrade dist deb pictures clean
+.PHONY: help demo works run test quick coverage standstill fuzz audit chaos year check fmt bench bench-small lock upgrade dist deb pictures clean
 
 PYTHON ?= python3
 FOR ?=
@@ -67,6 +67,9 @@ coverage: $(READY)  ## what unit and integration tests reach; fails below the fl
 	@$(BIN)/coverage run -m pytest tests/unit tests/integration --ignore tests/integration/loop --ignore tests/integration/memory --timeout 400 --numprocesses $(WORKERS) --dist loadgroup
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+standstill: $(READY)  ## a whole daemon at 100,000 services: what holds up its event loop (some minutes)
+	@WATCHER_STANDSTILL=1 $(BIN)/python -m pytest tests/integration/loop/test_whole_daemon.py --timeout 3600
 
 fuzz: $(READY)  ## odd input at every door, many examples of it, drawn anew each time (EXAMPLES=3000)
 	@WATCHER_CI= WATCHER_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz --timeout 3600 --numprocesses $$(nproc)
