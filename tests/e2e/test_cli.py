@@ -64,7 +64,7 @@ def watcher(monkeypatch, capsys, home):
 def test_a_good_configuration_is_counted_and_exits_with_0(watcher):
     code, out, err = watcher("check")
     first, *notes = out.splitlines()
-    assert (code, first, err) == (0, "config.toml: valid: 1 sources, 1 rules, 1 receivers", "")
+    assert (code, first, err) == (0, "config.toml: valid: 1 source, 1 rule, 1 receiver", "")
     assert all(note.startswith("note: SQLite ") for note in notes)
 
 

@@ -64,7 +64,7 @@ async def test_the_loops_go_on_while_rules_are_read(tmp_path, monkeypatch):
                 assert await ask("/healthz") == 200
             assert not reload.done()
             answered.set()
-            assert "1 rules are in force" in (await reload)["reloaded"]
+            assert "1 rule in force" in (await reload)["reloaded"]
             assert in_time == [True]
         finally:
             stop.set()

@@ -105,7 +105,9 @@ def check(
     if isinstance(rules.inventory, Inventory):
         notes += rules.inventory.shared_circuits()
     if not as_json:
-        summary = ", ".join(f"{len(of)} {name}" for name, of in counts.items())
+        summary = ", ".join(
+            model.format_count(len(of), name.removesuffix("s")) for name, of in counts.items()
+        )
         typer.echo(f"{config}: valid: {summary}")
         for note in notes:
             typer.echo(f"note: {note}")

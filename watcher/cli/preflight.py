@@ -205,12 +205,12 @@ async def _count_by_daemon(settings: Settings, change: dict[str, str]) -> bool:
 def describe(snapshot: model.Snapshot) -> str:
     """Return what a poll saw, in words: how many subjects, and their states."""
     count = len(snapshot.readings)
-    parts = [f"sees {count} subject{'' if count == 1 else 's'}"]
+    parts = [f"sees {model.format_count(count, 'subject')}"]
     subjects = [snapshot.translate(*item).fields for item in snapshot.readings.items()]
     names = subjects[0] if subjects else ()
     parts += [f"{name} {_summarize([fields[name] for fields in subjects])}" for name in names]
     if snapshot.samples:
-        parts.append(f"{len(snapshot.samples)} samples")
+        parts.append(model.format_count(len(snapshot.samples), "sample"))
     if snapshot.unreadable:
         parts.append(f"{len(snapshot.unreadable)} more are unreadable")
     if not snapshot.complete:

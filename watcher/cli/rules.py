@@ -109,7 +109,7 @@ def replay(
     else:
         extent, until, results = asyncio.run(_replay_journal(loaded.store.url, rulesets, start))
         start = max(start, extent.start or start)
-        what = f"{extent.rows:,} records of the journal"
+        what = f"{model.format_count(extent.rows, 'record')} of the journal"
     if as_json:
         names = ("current", "new")
         shown = {name: list(map(_document, of)) for name, of in zip(names, results, strict=False)}

@@ -206,13 +206,10 @@ async def run(
             reporter.refused = ()
             metrics.rules.set(len(new_rules.rules))
             log.info("rules reloaded", rules=len(new_rules.rules), changed=changes)
-            when = (
-                "are in force"
-                if leading.state
-                else "will be in force once this daemon is the leader"
-            )
+            when = "in force" if leading.state else "in force once this daemon is the leader"
             warnings = [f"warning: {what}" for what in await warn_of_unmatched()]
-            return "\n".join((f"{len(new_rules.rules)} rules {when}: {changes}", *warnings))
+            count = model.format_count(len(new_rules.rules), "rule")
+            return "\n".join((f"{count} {when}: {changes}", *warnings))
 
         async def warn_of_unmatched() -> tuple[str, ...]:
             unmatched = await leading.unmatched()

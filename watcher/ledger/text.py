@@ -38,7 +38,8 @@ _OUTAGES_CSV = (
 def lines(ledger: LedgerDocument) -> Iterator[str]:
     """Yield the ledger as text of at most 80 columns: a table, then outages, then claims."""
     over = "" if ledger.until == ledger.end else f", up to {minute(ledger.until)}"
-    yield f"{ledger.month} ({ledger.zone}){over}: {_count(len(ledger.circuits), 'circuit')}"
+    circuits = model.format_count(len(ledger.circuits), "circuit")
+    yield f"{ledger.month} ({ledger.zone}){over}: {circuits}"
     if not ledger.circuits:
         yield "Nothing is recorded of this month."
         return
@@ -99,7 +100,7 @@ def _outages(circuit: CircuitDocument) -> Iterator[str]:
         corrected = f" (corrected by the vendor's record on {circuit.corrected_at[:10]})"
     yield f"{circuit.name}{corrected}"
     if len(circuit.outages) > 1 and (sides := describe_sides(circuit)):
-        yield f"  {sides}"
+        yield from _wrapped(sides, "  ")
     for outage in circuit.outages:
         yield f"  {_when(outage)}"
         yield f"    {_what(outage)}"
@@ -197,10 +198,6 @@ def minutes(number: float) -> str:
 def minute(timestamp: str) -> str:
     """Return the minute of a timestamp: `2026-11-21 03:10`."""
     return timestamp[:16].replace("T", " ")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _cell(value: object) -> object:

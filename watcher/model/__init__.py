@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         split_passed,
         worst_first,
     )
-    from watcher.model.durations import format_duration, parse_duration
     from watcher.model.effects import (
         AlternativesNeeded,
         BandwidthNeeded,
@@ -111,6 +110,7 @@ if TYPE_CHECKING:
         Turn,
     )
     from watcher.model.oncall import Calendar, Shift
+    from watcher.model.quantities import format_count, format_duration, parse_duration
     from watcher.model.remedies import Remedy, RemedyStatus
     from watcher.model.self_checks import Backup, ClockStep, DrillResult, DrillState, SelfChecks
     from watcher.model.silences import (
@@ -265,6 +265,7 @@ __all__ = [
     "WorkWindow",
     "failure_reason",
     "format_carrier",
+    "format_count",
     "format_date_time",
     "format_direction",
     "format_duration",
@@ -292,7 +293,7 @@ if not TYPE_CHECKING:  # a name that no module has is an error of mypy's
     # Each needs none behind it, so that what is asked for loads no more than it must.
     _MODULES = (
         "errors",
-        "durations",
+        "quantities",
         "subjects",
         "diagnoses",
         "oncall",

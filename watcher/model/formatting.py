@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from watcher.model.alerts import IncidentAlert
-from watcher.model.durations import format_duration
 from watcher.model.incidents import Resolution
+from watcher.model.quantities import format_duration
 from watcher.model.subjects import FaultDomain, Scalar
 from watcher.model.works import Planned
 

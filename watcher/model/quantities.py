@@ -1,4 +1,4 @@
-"""How durations are written, in configurations and for readers."""
+"""How durations and counts are written, in configurations and for readers."""
 
 from __future__ import annotations
 
@@ -36,3 +36,11 @@ def format_duration(span: timedelta) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return how many of something there are: `1 circuit`, `1,200 circuits`, `2 entries`."""
+    if number == 1:
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number:,} {plural}"

@@ -9,8 +9,8 @@ from enum import StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from watcher.model.durations import format_duration
 from watcher.model.formatting import format_time
+from watcher.model.quantities import format_duration
 
 
 class DrillState(StrEnum):

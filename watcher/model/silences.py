@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from watcher.model.quantities import format_count
 from watcher.model.works import Planned
 
 
@@ -132,9 +133,5 @@ class SilencePreview(Struct, frozen=True, kw_only=True, gc=False):
         if not self.subjects and not self.incidents:
             return "matches nothing now"
         of_all = " (everything)" if self.everything else ""
-        subjects = _count(self.subjects, "subject")
-        return f"matches {subjects}{of_all}, {_count(len(self.incidents), 'open incident')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        subjects = format_count(self.subjects, "subject")
+        return f"matches {subjects}{of_all}, {format_count(len(self.incidents), 'open incident')}"

@@ -201,7 +201,7 @@ def _timeline(view: model.IncidentView) -> Iterator[str]:
     if left_out > 0:
         middle = MOST_ENTRIES // 2
         yield from map(_entry, entries[:middle])
-        yield f"({left_out} entries omitted here)"
+        yield f"({model.format_count(left_out, 'entry')} omitted here)"
         entries = entries[middle + left_out :]
     yield from map(_entry, entries)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from watcher import model, ports
-from watcher.model import format_date_time
+from watcher.model import format_count, format_date_time
 from watcher.text import clean
 
 _LONGEST_VALUE = 40  # of a vendor's word
@@ -74,11 +74,12 @@ def explain_subject(
     """Return what the vendor says of it, whether its source is visible, and each rule's alert."""
     fields = ", ".join(f"{name} {_value(value)}" for name, value in subject.fields.items())
     name = subject.labels.get("name")
+    missed = format_count(subject.missed, "poll")
     return [
         f"{subject.key}{f' ({name})' if name else ''}: {fields or 'no fields known'}",
         f"in this state since {_time(subject.since)}",
         *(f"{field} was {_value(value)} before" for field, value in subject.previous.items()),
-        *([f"missing from the last {subject.missed} polls"] if subject.missed else []),
+        *([f"missing from the last {missed}"] if subject.missed else []),
         describe_source(subject.source, health.get(subject.source), now),
         *(_details(subject)),
         *(describe_alert(alert) for alert in alerts),
@@ -174,7 +175,8 @@ def describe_delivery(receipt: model.Receipt, incident: model.Incident) -> str:
     failing = ""
     if receipt.failing_since:
         since = _time(receipt.failing_since)
-        failing = f"; failing since {since} ({receipt.failures} times): {receipt.error}"
+        times = format_count(receipt.failures, "time")
+        failing = f"; failing since {since} ({times}): {receipt.error}"
     return f"receiver {receipt.receiver}: {state}{where}{doubt}{failing}"
 
 

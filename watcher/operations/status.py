@@ -280,7 +280,8 @@ class StatusReporter:
             f", {line}" for line in describe_muted(overview.silences, self._windows(), self._now())
         )
         return (
-            f"{sum(visible)} of {len(visible)} sources up, {overview.open} incidents open,"
+            f"{sum(visible)} of {len(visible)} sources up,"
+            f" {model.format_count(overview.open, 'incident')} open,"
             f" {overview.acknowledged} acknowledged{muted}, {receivers_line}"
         )
 
@@ -340,7 +341,7 @@ def describe_muted(
         last = max(active, key=lambda silence: (silence.end is None, silence.end or now))
         people = sorted({silence.by for silence in active})
         others = f" and {len(people) - _NAMED} more" if len(people) > _NAMED else ""
-        noun = "1 silence" if len(active) == 1 else f"{len(active)} silences"
+        noun = model.format_count(len(active), "silence")
         lines.append(f"{noun} {describe_end(last, now)} by {', '.join(people[:_NAMED])}{others}")
     for window in windows:
         at = model.format_time(window.until, now, seconds=False) if window.until else ""
@@ -361,7 +362,7 @@ def describe_works(works: Sequence[NamedWork], now: datetime) -> list[str]:
 
 def describe_work(work: NamedWork, now: datetime) -> str:
     """Return works of ours in one line: `123 of Lumen under way until 04:00 UTC: 2 services`."""
-    services = "1 service" if work.subjects == 1 else f"{work.subjects} services"
+    services = model.format_count(work.subjects, "service")
     impact = IMPACTS[work.impact]
     if work.begin <= now:
         until = model.format_time(work.end, now, seconds=False)

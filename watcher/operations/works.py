@@ -198,7 +198,7 @@ def describe_wait(work: Work, now: datetime) -> str:
 def describe_impact(work: Work) -> str:
     """Return the worst that is announced, and for how many circuits."""
     count = len(work.notice.circuits)
-    return f"{IMPACTS[worst_impact(work)]} of {count} circuit{'' if count == 1 else 's'}"
+    return f"{IMPACTS[worst_impact(work)]} of {model.format_count(count, 'circuit')}"
 
 
 def describe_people(work: Work) -> str:

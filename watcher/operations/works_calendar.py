@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from icalendar import Calendar, Event, vText
 
-from watcher.model import CountedWork, Work, WorkStatus, WorkWindow
+from watcher.model import CountedWork, Work, WorkStatus, WorkWindow, format_count
 from watcher.operations import works
 from watcher.operations.works import Subjects
 from watcher.text import clean
@@ -118,7 +118,7 @@ def _description(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]
         yield f"{_clean(circuit.id)}: {works.IMPACTS[circuit.impact]}{named}"
     more = len(notice.circuits) - _MOST_CIRCUITS
     if more > 0:
-        yield f"and {more} more circuits"
+        yield f"and {format_count(more, 'more circuit')}"
 
 
 def _clean(text: str) -> str:

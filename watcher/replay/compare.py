@@ -214,13 +214,14 @@ def _format_incident(incident: model.Incident) -> str:
 def _format_difference(pair: Pair, difference: Difference) -> str:
     match difference:
         case Difference.MERGED | Difference.SPLIT:
-            noun = "incident" if len(pair.new) == 1 else "incidents"
-            return f"{difference} ({len(pair.new)} {noun} instead of {len(pair.old)})"
+            now = model.format_count(len(pair.new), "incident")
+            return f"{difference} ({now} instead of {len(pair.old)})"
         case Difference.EARLIER | Difference.LATER:
             moved = abs(_start(pair.new) - _start(pair.old))
             return f"{difference} by {model.format_duration(moved)}"
         case Difference.NOISIER | Difference.QUIETER:
-            return f"{difference} ({_pages(pair.new)} pages instead of {_pages(pair.old)})"
+            now = model.format_count(_pages(pair.new), "page")
+            return f"{difference} ({now} instead of {_pages(pair.old)})"
         case _:
             return str(difference)
 
@@ -232,4 +233,6 @@ def _format_span(incident: model.Incident) -> str:
 
 
 def _format_totals(total: Totals) -> str:
-    return f"{total.incidents} incidents, {total.pages} pages ({total.pages_per_day:.1f} per day)"
+    incidents = model.format_count(total.incidents, "incident")
+    pages = model.format_count(total.pages, "page")
+    return f"{incidents}, {pages} ({total.pages_per_day:.1f} per day)"

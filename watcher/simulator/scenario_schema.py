@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from watcher.model.durations import parse_duration
+from watcher.model.quantities import parse_duration
 
 VyvxState = Literal["online", "impaired", "degraded", "offline", "unknown"]
 

@@ -94,12 +94,12 @@ def describe_visibility(health: model.SourceHealth, now: datetime) -> str:
     since = f" since {model.format_time(health.failing_since, now)}" if health.failing_since else ""
     match health.sight:
         case model.Visibility.SEEN:
-            return f"{health.subjects} subjects, {_last('seen', health, now)}"
+            return f"{model.format_count(health.subjects, 'subject')}, {_last('seen', health, now)}"
         case model.Visibility.FAILING:
             return f"polls failing{since}, {_last('last seen', health, now)}"
         case model.Visibility.BLIND:
             last_known = _last("last known", health, now)
-            return f"blind{since}: {health.subjects} subjects, {last_known}"
+            return f"blind{since}: {model.format_count(health.subjects, 'subject')}, {last_known}"
 
 
 def is_behind(receiver: status.Receiver, now: datetime) -> bool:
@@ -112,11 +112,10 @@ def describe_delivery(receiver: status.Receiver, now: datetime) -> str:
     since = receiver.failing_since
     pending = ""
     if is_behind(receiver, now):
-        noun = "incident" if receiver.owed == 1 else "incidents"
         oldest = (
             f" since {model.format_time(receiver.owed_since, now)}" if receiver.owed_since else ""
         )
-        pending = f"{receiver.owed} {noun} pending{oldest}"
+        pending = f"{model.format_count(receiver.owed, 'incident')} pending{oldest}"
     if not receiver.failing:
         return pending or "nothing pending"
     ago = (

@@ -120,7 +120,7 @@ def condition_word(condition: str) -> str:
 def describe_cells(conditions: list[str], unit: str = "day") -> str:
     """Return in words what a band of days or hours shows: `28 days up, 1 day down`."""
     counted = Counter(map(condition_word, conditions)).most_common()
-    return ", ".join(f"{count} {unit}{'' if count == 1 else 's'} {what}" for what, count in counted)
+    return ", ".join(f"{model.format_count(count, unit)} {what}" for what, count in counted)
 
 
 _PHONE = re.compile(r"\+\d[\d ().-]{5,24}\d|(?<![\d.])0\d[\d ()-]{5,20}\d(?![\d.])")

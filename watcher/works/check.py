@@ -52,4 +52,4 @@ def _check_folder(folder: Path) -> Outcome:
         if inside.exists() and not os.access(inside, os.R_OK | os.W_OK | os.X_OK):
             raise model.PermanentError(f"{inside}: files cannot be read from it and moved in it")
     waiting = sum(1 for path in folder.iterdir() if path.is_file())
-    return f"{folder} can be read, {waiting} files are waiting", ()
+    return f"{folder} can be read; waiting: {model.format_count(waiting, 'file')}", ()

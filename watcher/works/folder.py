@@ -172,7 +172,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 
 def _not_read(waiting: int) -> tuple[str, ...]:
-    return (f"{waiting} {'file' if waiting == 1 else 'files'} not read yet",) if waiting else ()
+    return (f"{model.format_count(waiting, 'file')} not read yet",) if waiting else ()
 
 
 def _free_name(folder: Path, name: str) -> Path:

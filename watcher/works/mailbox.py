@@ -131,8 +131,7 @@ class Mailbox:
             self._others_are_fine = bool(self._failures)
         if progress.problem:
             raise progress.problem
-        mails = "mail" if len(queue) == 1 else "mails"
-        return (f"{len(queue)} {mails} not read yet",) if queue else ()
+        return (f"{model.format_count(len(queue), 'mail')} not read yet",) if queue else ()
 
     async def _read_batch(
         self, session: imap.Session, batch: Sequence[int], progress: _Progress

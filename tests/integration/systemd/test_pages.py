@@ -236,7 +236,7 @@ def test_what_installing_writes_for_the_first_incident_is_valid(host):
         host.run(block)
     config = host.root / "etc/watcher/config.toml"
     output = host.run(f"/opt/watcher/bin/watcher check --config {config}")
-    assert "valid: 1 sources" in output
+    assert "valid: 1 source," in output
     text = config.read_text() + (config.parent / "inventory.yaml").read_text()
     assert text.count("http://127.0.0.1:8900/") == 4, "vyvx, lumen twice, slack"
     assert "lumen.com" not in text

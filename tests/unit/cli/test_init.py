@@ -56,7 +56,7 @@ async def test_a_script_names_what_it_has_and_existing_files_are_kept(watcher, t
     done = await watcher("init", str(tmp_path), "--vendor", "vyvx", "--notify", "slack")
     assert done.code == 0
     assert f"{tmp_path}/inventory.yaml: exists, kept as it is" in done.out
-    assert "1 files were there before" in done.err
+    assert "1 file of before stayed" in done.err
     assert (tmp_path / "inventory.yaml").read_text() == "mine"
     assert (tmp_path / "rules/vyvx.yaml").read_text() == (ROOT / "rules/vyvx.yaml").read_text()
     assert not (tmp_path / "rules/evpl.yaml").exists()

@@ -79,7 +79,7 @@ async def test_two_thousand_circuits_come_page_by_page_and_load(
         "inventory", "import", "--netbox", await serve(answer), "-o", str(file), "-c", none
     )
     assert done.code == 0, done.err
-    assert f"{file}: written, 2000 circuits" in done.out
+    assert f"{file}: written, 2,000 circuits" in done.out
     assert (tokens, len(pages)) == ({"Token t0k3n"}, 10)
     (tmp_path / "r.yaml").write_text("rules: [{name: b, source: '*', blind: 5m}]")
     entry = load(file).inventory.entry("evpl/LD7", {})
@@ -142,7 +142,7 @@ async def test_an_export_maps_providers_to_sources_and_names_what_is_left_out(wa
         "evpl/LD1": (["LD1"], "Orange"),
         "lines/Z1": (["Z1"], "Zayo"),
     }
-    assert '1 circuits of Some Telco are left out: --map "Some Telco=SOURCE"' in done.err
+    assert 'left out: 1 circuit of Some Telco; --map "Some Telco=SOURCE"' in done.err
 
 
 async def test_what_the_inventory_has_already_is_left_out_and_no_file_is_written_over(
@@ -159,7 +159,7 @@ async def test_what_the_inventory_has_already_is_left_out_and_no_file_is_written
     words = ("inventory", "import", "--netbox", str(export), "-c", str(config))
     done = await watcher(*words)
     assert list(yaml.safe_load(done.out)["subjects"]) == ["lines/LD2"]
-    assert "1 circuits are in the inventory already" in done.err
+    assert "in the inventory already: 1 circuit" in done.err
     done = await watcher(*words, "-o", str(tmp_path / "inventory.yaml"))
     assert done.code == 1
     assert "exists: name a new file" in done.err

@@ -134,5 +134,5 @@ def test_one_ruleset_is_listed_page_by_page():
     lines = list(compare.listing([incident_at(0, pages=1)], START, END))
     assert lines == [
         "2026-11-21 03:00:00  critical  w-down-vyvx/a-0  down  vyvx/a is offline: message 0",
-        "these rules: 1 incidents, 1 pages (0.1 per day)",
+        "these rules: 1 incident, 1 page (0.1 per day)",
     ]

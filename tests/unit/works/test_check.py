@@ -36,7 +36,7 @@ async def test_a_wrong_password_is_said_with_what_to_change():
 async def test_a_folder_is_described_and_its_files_stay(tmp_path):
     (tmp_path / "a.eml").write_text("work W1")
     assert await check.check_folder(tmp_path) == (
-        f"{tmp_path} can be read, 1 files are waiting",
+        f"{tmp_path} can be read; waiting: 1 file",
         (),
     )
     with pytest.raises(model.PermanentError, match="there is no such folder"):

@@ -72,7 +72,8 @@ def init(
     typer.echo(f"  watcher check --connect{where}")
     typer.echo(f"  watcher run{where}")
     if kept:
-        print_errors(f"note: {kept} files were there before, and may not fit this choice")
+        files = model.format_count(kept, "file")
+        print_errors(f"note: {files} of before stayed, and may not fit this choice")
 
 
 def _chosen(

@@ -70,12 +70,14 @@ def import_circuits(
         typer.echo(document, nl=False)
     else:
         _write(output, document)
-        typer.echo(f"{output}: written, {len(new)} circuits")
+        typer.echo(f"{output}: written, {model.format_count(len(new), 'circuit')}")
     if len(new) < len(entries):
-        print_errors(f"note: {len(entries) - len(new)} circuits are in the inventory already")
+        circuits = model.format_count(len(entries) - len(new), "circuit")
+        print_errors(f"note: in the inventory already: {circuits}")
     for provider, count in sorted(left_out.items()):
+        circuits = model.format_count(count, "circuit")
         print_errors(
-            f"note: {count} circuits of {provider or 'no provider'} are left out: "
+            f"note: left out: {circuits} of {provider or 'no provider'}; "
             f'--map "{provider}=SOURCE" takes them'
         )
     if not new:

@@ -228,8 +228,9 @@ def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     side = next(iter(sides)) if len(sides) == 1 else model.FaultDomain.UNDETERMINED
     first = ", ".join(members[name, subject].name for _, subject, name in firing[:_NAMED])
     more = len(firing) - _NAMED
+    count = model.format_count(len(firing), "alert")
     return {
-        "title": f"Storm on {incident.source}: {len(firing):,} alerts ({rules})",
+        "title": f"Storm on {incident.source}: {count} ({rules})",
         "summary": f"{first}{f' and {more:,} more' if more > 0 else ''}",
         "fault_domain": side,
     }

@@ -77,7 +77,7 @@ def report(ctx: StepContext) -> None:
         total = sum(counts.values()) - before
         incident = ctx.state.incidents[storm]
         rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
-        text = f"{total:,} alerts of {incident.source} at once"
+        text = f"{model.format_count(total, 'alert')} of {incident.source} at once"
         text += f"; now {rules}" if before else f": {rules}"
         kind = EntryKind.JOINED if incident.entries else EntryKind.OPENED
         ctx.add_entry(storm, kind, text, notify=True)

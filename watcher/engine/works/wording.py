@@ -36,7 +36,7 @@ def when(windows: Sequence[WorkWindow], zone: tzinfo | None = None, *, most: int
     """Return windows as in `Tue 1 Dec 22:00 to 04:00 UTC (23:00 to 05:00 CET)`."""
     spans = [span(window.begin, window.end) for window in windows[:most]]
     more = len(windows) - most
-    rest = f" and {_count(more, 'more window')}" if more > 0 else ""
+    rest = f" and {model.format_count(more, 'more window')}" if more > 0 else ""
     return f"{', '.join(spans)} UTC{_local(windows[:most], zone)}{rest}"
 
 
@@ -77,9 +77,11 @@ def _ahead(left: timedelta) -> str:
     """Return how long it takes until then: `7 days`, `24 hours`, `40 minutes`."""
     minutes = round(left / timedelta(minutes=1))
     if minutes < 60:
-        return _count(max(minutes, 1), "minute")
+        return model.format_count(max(minutes, 1), "minute")
     hours = round(left / timedelta(hours=1))
-    return _count(hours, "hour") if hours < 48 else _count(round(hours / 24), "day")
+    if hours < 48:
+        return model.format_count(hours, "hour")
+    return model.format_count(round(hours / 24), "day")
 
 
 # What it is about
@@ -135,10 +137,6 @@ def _listed(parts: Sequence[str], more: int = 0) -> str:
     return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _group(clash: Clash) -> str:
     group = clean(clash.group, _NAME)
     return group[:1].upper() + group[1:]
@@ -155,7 +153,7 @@ def title(outlook: Outlook) -> str:
         begin = _moment(clash.windows[0].begin, UTC)
         return f"{_group(clash)}: {_at_once(clash, most=2)} {begin} UTC"
     more = len(outlook.windows) - 1
-    rest = f" and {_count(more, 'more time')}" if more > 0 else ""
+    rest = f" and {model.format_count(more, 'more time')}" if more > 0 else ""
     if outlook.circuits:
         booked = [clean(booked.name, _NAME) for booked in _by_name(outlook.bookings)]
         then = f", booked: {_listed(booked[:2], len(booked) - 2)}" if booked else ""
@@ -201,7 +199,7 @@ def lines(outlook: Outlook, zone: tzinfo | None) -> Iterator[str]:
 
 def _rest(count: int, noun: str) -> Iterator[str]:
     if count > MOST:
-        yield f"and {_count(count - MOST, f'more {noun}')}"
+        yield f"and {model.format_count(count - MOST, f'more {noun}')}"
 
 
 def _by_name(bookings: Sequence[Booked]) -> list[Booked]:

@@ -190,8 +190,8 @@ def _subject_line(view: model.IncidentView, single: model.IncidentAlert | None) 
     if single is None:
         counts = view.alert_counts.items()
         states = ", ".join(f"{count} {escape(state, 20)}" for state, count in counts if count)
-        total = notification.count_subjects(view)
-        return f"*{total} subjects* of {escape(view.incident.source)}: {states or 'none'}"
+        total = model.format_count(notification.count_subjects(view), "subject")
+        return f"*{total}* of {escape(view.incident.source)}: {states or 'none'}"
     source, _, identity = single.subject.partition("/")
     parts = [f"*{escape(single.name)}*", f"{escape(source, 60)} {escape(identity, 80)}"]
     if single.name == identity or not identity:

@@ -174,7 +174,8 @@ def circuit(view: model.IncidentView) -> str:
     """
     incident = view.incident
     if incident.accepts_until is not None:
-        return clean(f"Storm on {incident.source} ({count_subjects(view):,} subjects)", CIRCUIT)
+        count = model.format_count(count_subjects(view), "subject")
+        return clean(f"Storm on {incident.source} ({count})", CIRCUIT)
     if not view.alerts:
         return clean(incident.group, CIRCUIT)
     more = count_subjects(view) - 1

@@ -41,8 +41,8 @@ def incident_list(
 ) -> list[str]:
     """Return a line for each incident, at most MOST_LINES, each blind source and each silence."""
     worst_first = sorted(incidents, key=lambda incident: (-incident.severity.rank, incident.begin))
-    noun = "incident" if len(incidents) == 1 else "incidents"
-    lines = [f"*{len(incidents)} open {noun}*" if incidents else "*No open incidents*"]
+    count = model.format_count(len(incidents), "open incident")
+    lines = [f"*{count}*" if incidents else "*No open incidents*"]
     lines += _bounded([_incident_line(incident, now) for incident in worst_first])
     for source in health:
         if source.sight is model.Visibility.BLIND:
@@ -64,9 +64,8 @@ def silence_list(active: Sequence[model.Silence], now: datetime) -> list[str]:
     """Return a line for each silence, the next to end first."""
     if not active:
         return ["*Nothing is silenced*"]
-    noun = "silence" if len(active) == 1 else "silences"
     return [
-        f"*{len(active)} {noun}*",
+        f"*{model.format_count(len(active), 'silence')}*",
         *_bounded([_silence_line(silence, now) for silence in active]),
     ]
 
@@ -82,9 +81,8 @@ def subject_list(
     """Return a line for each subject; `searched` says after how many the search was given up."""
     blind = {health.source for health in sources if health.sight is model.Visibility.BLIND}
     about = f" with \N{LEFT DOUBLE QUOTATION MARK}{escape(text, 60)}\N{RIGHT DOUBLE QUOTATION MARK}"
-    count = f"{len(subjects):,}" if subjects else "No"
-    noun = "service" if len(subjects) == 1 else "services"
-    lines = [f"*{count} {noun}{about if text else ''}*"]
+    count = model.format_count(len(subjects), "service") if subjects else "No services"
+    lines = [f"*{count}{about if text else ''}*"]
     lines += _bounded([_subject_line(subject, blind, now) for subject in subjects])
     if searched is not None:
         lines.append(f"Only the first {searched:,} were searched: begin TEXT with the source.")
