@@ -6,10 +6,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from watcher import model, ports
 from watcher.clock import SystemClock
-from watcher.store import store
+from watcher.store import codec, store, tables
 from watcher.vendors.diagnostics.settings import Diagnostics
 
 RUNNING = model.DiagnosisStatus.RUNNING
@@ -51,10 +52,16 @@ def diagnosis(run="run-1", service_id="SVC1"):
 def commands_once(opened, world):
     """Wait for so many commands in the inbox, in their order."""
 
+    inbox = select(tables.inbox.c.kind, tables.inbox.c.data).order_by(tables.inbox.c.number)
+
     async def wait(count):
-        while len(envelopes := await opened.inbox.read()) < count:
+        while len(rows := await read()) < count:
             assert await world.inbox_wakeup.wait(10)
-        return [envelope.command for envelope in envelopes]
+        return [codec.decode_command(*row) for row in rows]
+
+    async def read():
+        async with opened.database.read() as connection:
+            return (await connection.execute(inbox)).all()
 
     return wait
 
