@@ -73,7 +73,7 @@ def _about(plan: Plan, record: Record, circuit: Circuit, *, is_read: bool) -> It
     if not parts:
         yield f"ledger: {name} is not in it"
         return
-    known_from = due(plan, plan.begin, timedelta())
+    known_from = max(due(plan, plan.begin, timedelta()), plan.end - plan.retention)
     known_until = plan.end - 2 * plan.interval - timedelta(minutes=1)  # after the last poll
     down = [outage for rule in faults(plan) for outage in outages(plan, rule, circuit)]
     in_service = _in_service(plan, circuit)
