@@ -24,6 +24,7 @@ from tests.year.laws.timing import due
 from tests.year.plan import Circuit, Plan
 from tests.year.trace import Record, Trace
 
+_CHECKPOINTS = timedelta(days=1)  # from one to the next: what is kept begins with one
 _ROUNDING = timedelta(seconds=3)  # an answer is on its way
 _BLIND_AFTER = timedelta(minutes=3)
 _BAD = {"down", "degraded", "planned"}
@@ -73,7 +74,8 @@ def _about(plan: Plan, record: Record, circuit: Circuit, *, is_read: bool) -> It
     if not parts:
         yield f"ledger: {name} is not in it"
         return
-    known_from = max(due(plan, plan.begin, timedelta()), plan.end - plan.retention)
+    kept_from = plan.end - plan.retention + _CHECKPOINTS
+    known_from = max(due(plan, plan.begin, timedelta()), kept_from)
     known_until = plan.end - 2 * plan.interval - timedelta(minutes=1)  # after the last poll
     down = [outage for rule in faults(plan) for outage in outages(plan, rule, circuit)]
     in_service = _in_service(plan, circuit)

@@ -67,7 +67,7 @@ def test_what_is_unknown_without_a_reason_is_found():
     blind = ((at(0), "up"), (at(0.38), "blind"), (at(0.7), "up"), *TRUE[1:])
     assert wrong(*blind) == ["is unknown"]
     assert wrong(*blind, plan=replace(FEED, faults=(REFUSES,))) == []
-    assert wrong(*blind, plan=replace(FEED, retention=FEED.end - at(0.7))) == []
+    assert wrong(*blind, plan=replace(FEED, retention=timedelta(days=1))) == []
     stopped = Stop(at=at(0.4), until=at(0.7))
     assert wrong(*blind, plan=replace(FEED, faults=(stopped,))) == []
 
