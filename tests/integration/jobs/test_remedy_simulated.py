@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tests.fakes import factories
 from tests.fakes.engine_world import DOWN, rule, ruleset, traits
+from tests.fakes.vendor_account import make_account
 from watcher import engine, jobs, model, simulator
 from watcher.clock import Wakeup
 from watcher.daemon import ingest
@@ -21,9 +22,7 @@ from watcher.metrics import Metrics
 from watcher.simulator import scenario as script
 from watcher.store import store, tables
 from watcher.vendors import catalog, poller
-from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.internet_on_demand.source import InternetOnDemandBandwidth
 from watcher.vendors.internet_on_demand.vendor import build_client
@@ -60,11 +59,6 @@ class Poller:
 
     def set_fast(self, fast: bool) -> None:  # noqa: FBT001  # the port's
         pass
-
-
-class NoCallCounter:
-    async def spend(self, account: str, month: str, budget: int) -> bool:
-        raise AssertionError("nothing has a budget here")
 
 
 class Daemon:
@@ -207,16 +201,9 @@ async def sim(clock):
 
 @pytest.fixture
 async def account(sim, clock):
-    keys = vendor_settings.OAuth2Account(
-        kind="oauth2",
-        token_url=sim.lumen_token_url,
-        client_id=sim.credentials.lumen_client_id,
-        client_secret=sim.credentials.lumen_client_secret,
-        calls_per_second=10_000,
-    )
     with stamina.set_testing(testing=True, attempts=1, cap=True):
         async with exchange.open_session() as session:
-            yield VendorAccount("lumen", keys, session, clock, NoCallCounter())
+            yield make_account(sim, "lumen", session, clock)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from email.utils import format_datetime
 import pytest
 from yarl import URL
 
-from tests.unit.simulator.conftest import make_account, playing
+from tests.fakes.vendor_account import make_account
+from tests.unit.simulator.conftest import playing
 from watcher import model, simulator
 from watcher.http import exchange
 from watcher.simulator import quotas, world

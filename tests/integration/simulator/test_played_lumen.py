@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.simulator.conftest import make_account, playing
+from tests.fakes.vendor_account import make_account
+from tests.unit.simulator.conftest import playing
 from watcher import model
 from watcher.vendors import catalog, poller
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics

@@ -12,9 +12,9 @@ import stamina
 from PIL import Image, ImageDraw
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.fakes.vendor_account import make_account
 from watcher import simulator
 from watcher.http import exchange
-from watcher.vendors import settings
 from watcher.vendors.http.account import VendorAccount
 
 NOON = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
@@ -186,32 +186,6 @@ async def playing(text: str, clock: HandClock) -> AsyncIterator[simulator.Simula
     scenario = simulator.parse(text, name="played.yaml")
     async with simulator.Simulator(scenario, clock, with_broker=False) as sim:
         yield sim
-
-
-class NoCallCounter:
-    """Fails when asked, as no account has a budget."""
-
-    async def spend(self, account: str, month: str, budget: int) -> bool:
-        raise AssertionError("nothing has a budget here")
-
-
-def make_account(sim, vendor, session, clock) -> VendorAccount:
-    """Make an account that the simulated vendor takes."""
-    credentials = sim.credentials
-    keys: settings.Account
-    if vendor == "vyvx":
-        keys = settings.MpaAccount(
-            kind="mpa", key_id=credentials.vyvx_key_id, secret=credentials.vyvx_secret
-        )
-    else:
-        keys = settings.OAuth2Account(
-            kind="oauth2",
-            token_url=getattr(sim, f"{vendor}_token_url"),
-            client_id=getattr(credentials, f"{vendor}_client_id"),
-            client_secret=getattr(credentials, f"{vendor}_client_secret"),
-        )
-    fast = keys.model_copy(update={"calls_per_second": 10_000})
-    return VendorAccount(vendor, fast, session, clock, NoCallCounter())
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.fakes.vendor_account import NoCallCounter
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.http import exchange
@@ -16,13 +17,6 @@ from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.vyvx.settings import VyvxSource
 
 FIXTURES = Path(__file__).parents[2] / "data"
-
-
-class NoCallCounter:
-    """Fails when asked, as no account has a budget."""
-
-    async def spend(self, account: str, month: str, budget: int) -> bool:
-        raise AssertionError("nothing has a budget here")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.fakes.vendor_account import NoCallCounter
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.http import exchange
@@ -20,13 +21,6 @@ from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, LumenD
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http.account import VendorAccount
-
-
-class NoCallCounter:
-    """A call counter that no budget ever asks."""
-
-    async def spend(self, account, month, budget):
-        raise AssertionError("there is no budget")
 
 
 class Vendor:

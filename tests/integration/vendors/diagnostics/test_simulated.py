@@ -6,26 +6,17 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
+from tests.fakes.vendor_account import make_account
 from watcher import model, simulator
 from watcher.clock import SystemClock
 from watcher.http import exchange
-from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.vendors.http.account import VendorAccount
 
 DONE = model.DiagnosisStatus.DONE
 NO_REPORT = model.DiagnosisStatus.NO_REPORT
-
-
-class NoCallCounter:
-    """A call counter that no budget ever asks."""
-
-    async def spend(self, account, month, budget):
-        raise AssertionError("there is no budget")
 
 
 @asynccontextmanager
@@ -39,13 +30,7 @@ async def lumen(**service):
         simulator.Simulator(scenario, system, with_broker=False) as sim,
         exchange.open_session() as session,
     ):
-        keys = vendor_settings.OAuth2Account(
-            kind="oauth2",
-            token_url=sim.lumen_token_url,
-            client_id=sim.credentials.lumen_client_id,
-            client_secret=SecretStr(sim.credentials.lumen_client_secret),
-        )
-        account = VendorAccount("lumen", keys, session, system, NoCallCounter())
+        account = make_account(sim, "lumen", session, system)
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=20))
         yield sim, LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
 

@@ -6,11 +6,10 @@ from datetime import datetime
 
 import pytest
 
+from tests.fakes.vendor_account import make_account
 from watcher import model, simulator
 from watcher.http import exchange
 from watcher.simulator import scenario as script
-from watcher.vendors import settings
-from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.preorder.backups import PreorderBackupFinder
 from watcher.vendors.preorder.client import (
     Address,
@@ -52,23 +51,11 @@ class InMemoryUnservedAddresses(dict[str, datetime]):
         self[address] = at
 
 
-class NoCallCounter:
-    async def spend(self, account: str, month: str, budget: int) -> bool:
-        raise AssertionError("nothing has a budget here")
-
-
 @pytest.fixture
 async def make(sim, clock):
     """Make a client with these partner details."""
-    account = settings.OAuth2Account(
-        kind="oauth2",
-        token_url=sim.lumen_token_url,
-        client_id=sim.credentials.lumen_client_id,
-        client_secret=sim.credentials.lumen_client_secret,
-        calls_per_second=10_000,
-    )
     async with exchange.open_session() as session:
-        opened = VendorAccount("lumen", account, session, clock, NoCallCounter())
+        opened = make_account(sim, "lumen", session, clock)
 
         def build(**changed: str) -> PreorderClient:
             defaults = {

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import stamina
 
+from tests.fakes.vendor_account import make_account
 from watcher import model, simulator
 from watcher.http import exchange
 from watcher.simulator import scenario as script
 from watcher.vendors import catalog, poller
-from watcher.vendors import settings as vendor_settings
-from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.internet_on_demand.vendor import build_client
 
@@ -41,13 +40,6 @@ class HandClock:
         return self.seconds
 
 
-class NoCallCounter:
-    """Fails when asked, as no account has a budget."""
-
-    async def spend(self, account: str, month: str, budget: int) -> bool:
-        raise AssertionError("nothing has a budget here")
-
-
 @pytest.fixture
 def hand() -> HandClock:
     return HandClock()
@@ -62,16 +54,9 @@ async def sim(hand):
 
 @pytest.fixture
 async def account(sim, hand):
-    keys = vendor_settings.OAuth2Account(
-        kind="oauth2",
-        token_url=sim.lumen_token_url,
-        client_id=sim.credentials.lumen_client_id,
-        client_secret=sim.credentials.lumen_client_secret,
-        calls_per_second=10_000,
-    )
     with stamina.set_testing(testing=True, attempts=3, cap=True):
         async with exchange.open_session() as session:
-            yield VendorAccount("lumen", keys, session, hand, NoCallCounter())
+            yield make_account(sim, "lumen", session, hand)
 
 
 @pytest.fixture(params=["connections", "naas"])
