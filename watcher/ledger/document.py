@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from watcher import model
-from watcher.ledger.ledger import BookedTime, CircuitLedger, Ledger, Outage
+from watcher.ledger.course import Course, Outage
+from watcher.ledger.ledger import BookedTime, CircuitLedger, Ledger
 from watcher.ledger.period import Period
 from watcher.ledger.states import Condition, Windows
 from watcher.model import FaultDomain
@@ -110,6 +111,13 @@ def document(
     for subject, incident in ticketed:
         tickets[subject].append(incident)
     days = list(period.days())
+    courses: dict[int, CircuitDocument] = {}  # by the identity of those of the ledger
+    circuits = []
+    for circuit in ledger.circuits:
+        course = courses.get(id(circuit.course))
+        if course is None:
+            course = courses[id(circuit.course)] = _course(circuit.course, days)
+        circuits.append(_circuit(circuit, course, period, tickets.get(circuit.key, [])))
     return LedgerDocument(
         month=period.name,
         zone=period.zone,
@@ -117,9 +125,7 @@ def document(
         end=model.format_timestamp(period.end),
         until=model.format_timestamp(ledger.end),
         minutes=minutes(ledger.end - ledger.start),
-        circuits=tuple(
-            _circuit(circuit, period, days, tickets[circuit.key]) for circuit in ledger.circuits
-        ),
+        circuits=tuple(circuits),
     )
 
 
@@ -138,26 +144,46 @@ def minutes(span: timedelta) -> float:
     return round(span.total_seconds() / 60, 2)
 
 
-def _circuit(
-    circuit: CircuitLedger, period: Period, days: Windows, ticketed: list[model.Incident]
-) -> CircuitDocument:
+def _course(course: Course, days: Windows) -> CircuitDocument:
+    """Return what is the same in the documents of all circuits with this course."""
     return CircuitDocument(
+        subject="",
+        name="",
+        labels={},
+        minutes={what.value: minutes(course.of(what)) for what in Condition},
+        minutes_in_service=minutes(course.in_service),
+        bad_minutes_by_side={
+            side.value: minutes(length) for side, length in course.by_domain.items()
+        },
+        availability=_percent(course.availability(count_planned=True)),
+        availability_without_planned=_percent(course.availability(count_planned=False)),
+        carrier_availability=_percent(course.carrier_availability),
+        sla_percent=None,
+        claim="",
+        corrected_at=timestamp_or_none(course.corrected_at),
+        days=tuple(worst.value for worst in course.worst_of(days)),
+        outages=tuple(_outage(outage, ()) for outage in course.outages),
+        bookings=(),
+    )
+
+
+def _circuit(
+    circuit: CircuitLedger,
+    course: CircuitDocument,
+    period: Period,
+    ticketed: Sequence[model.Incident],
+) -> CircuitDocument:
+    outages = course.outages
+    if ticketed:
+        outages = tuple(_outage(outage, ticketed) for outage in circuit.course.outages)
+    return msgspec.structs.replace(
+        course,
         subject=circuit.key,
         name=circuit.name,
         labels=dict(circuit.labels),
-        minutes={what.value: minutes(circuit.of(what)) for what in Condition},
-        minutes_in_service=minutes(circuit.in_service),
-        bad_minutes_by_side={
-            side.value: minutes(length) for side, length in circuit.by_domain.items()
-        },
-        availability=_percent(circuit.availability(count_planned=True)),
-        availability_without_planned=_percent(circuit.availability(count_planned=False)),
-        carrier_availability=_percent(circuit.carrier_availability),
         sla_percent=circuit.target,
         claim=claim(circuit, period, ticketed),
-        corrected_at=timestamp_or_none(circuit.corrected_at),
-        days=tuple(worst.value for worst in circuit.worst_of(days)),
-        outages=tuple(_outage(outage, ticketed) for outage in circuit.outages),
+        outages=outages,
         bookings=tuple(_booking(booked) for booked in circuit.bookings),
     )
 
@@ -182,7 +208,7 @@ def _tickets(outage: Outage, ticketed: Iterable[model.Incident]) -> tuple[str, .
     )
 
 
-def _outage(outage: Outage, ticketed: list[model.Incident]) -> OutageDocument:
+def _outage(outage: Outage, ticketed: Sequence[model.Incident]) -> OutageDocument:
     return OutageDocument(
         start=model.format_timestamp(outage.start),
         end=model.format_timestamp(outage.end),
@@ -210,23 +236,22 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else round(share, 4)
 
 
-def claim(
-    circuit: CircuitLedger, period: Period, ticketed: list[model.Incident] | None = None
-) -> str:
+def claim(circuit: CircuitLedger, period: Period, ticketed: Sequence[model.Incident] = ()) -> str:
     """Return what may be claimed of the carrier, as text to paste; empty where nothing may be."""
-    reached, target = circuit.carrier_availability, circuit.target
+    course, target = circuit.course, circuit.target
+    reached = None if target is None else course.carrier_availability
     if target is None or reached is None or reached >= target:
         return ""
-    down = circuit.carrier_down
+    down = course.carrier_down
     name = f"{circuit.name} ({model.id_of(circuit.key)})"
     figures = f"{reached:.3f} % available, {target:g} % agreed"
     lines = [f"{name} was down for {_minutes(down)} in {period.name}: {figures}."]
-    for outage in circuit.outages:
+    for outage in course.outages:
         if outage.worst is Condition.DOWN and outage.domain is not FaultDomain.SOURCE:
-            lines += _claimed(outage, _tickets(outage, ticketed or ()))
-    if planned := circuit.of(Condition.PLANNED):
+            lines += _claimed(outage, _tickets(outage, ticketed))
+    if planned := course.of(Condition.PLANNED):
         lines.append(f"Left out as announced works: {_minutes(planned)}.")
-    if blind := circuit.of(Condition.BLIND):
+    if blind := course.of(Condition.BLIND):
         lines.append(f"Not observed, and not counted: {_minutes(blind)}.")
     return "\n".join(lines)
 

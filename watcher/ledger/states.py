@@ -65,27 +65,62 @@ class Announced(Struct, frozen=True, kw_only=True):
     is_outage: bool = True
 
 
-def states_of(  # noqa: PLR0917 -- one caller, which has just looked them up
+class Evidence(Struct, frozen=True, kw_only=True):
+    """What is known of a circuit over a period: equal evidence makes an equal course.
+
+    `changes` are how the polls saw it, from when each held; `used` is when it was in service, and
+    `planned` are the windows of announced works about it.
+    """
+
+    changes: tuple[tuple[datetime, CircuitState], ...]
+    sampled: tuple[datetime, ...]
+    readings: tuple[Reading, ...]
+    used: tuple[tuple[datetime, datetime], ...]
+    planned: tuple[Announced, ...]
+
+
+def evidence_of(
     circuit: CircuitHistory,
-    sight: Sequence[tuple[datetime, bool]],
     traits: engine.SourceTraits,
     bought: float | None,
     period: tuple[datetime, datetime],
     planned: Sequence[Announced],
+) -> Evidence:
+    """Return what is known of a circuit; `bought` is in Mbit/s."""
+    start, _ = period
+    changes: list[tuple[datetime, CircuitState]] = []
+    for at, fields in circuit.seen:
+        circuit_state = evaluate(traits, fields, bought)
+        if at <= start:
+            changes = [(start, circuit_state)]  # whatever it was before
+        elif not changes or changes[-1][1] != circuit_state:
+            changes.append((at, circuit_state))
+    return Evidence(
+        changes=tuple(changes),
+        sampled=tuple(circuit.sampled) if traits.units else (),  # else nothing is measured
+        readings=tuple(sorted(circuit.readings, key=lambda reading: reading.at)),
+        used=tuple(_used(circuit, traits, *period)),
+        planned=tuple(planned),
+    )
+
+
+def states_of(
+    evidence: Evidence,
+    sight: Sequence[tuple[datetime, bool]],
+    traits: engine.SourceTraits,
+    period: tuple[datetime, datetime],
 ) -> list[Span[CircuitState]]:
     """Return what a circuit was over a period.
 
-    `sight` are the changes of whether its source could be seen, `bought` is in Mbit/s, and
-    `planned` are the windows of announced works about it.
+    `sight` are the changes of whether its source could be seen.
     """
     start, end = period
-    states = _seen(circuit, traits, bought, start, end)
+    states = _seen(evidence, traits, start, end)
     states = spans.combined(states, _sight(sight, traits, start, end), _blinded)
-    for reading in sorted(circuit.readings, key=lambda reading: reading.at):
+    for reading in evidence.readings:
         states = spans.combined(states, _recorded(reading, traits, start, end), _filled)
-    used = spans.of_windows(_used(circuit, traits, start, end), start, end)
-    states = spans.combined(states, used, _in_service)
-    return _without_announced(states, planned, start, end)
+    states = spans.combined(states, spans.of_windows(evidence.used, start, end), _in_service)
+    return _without_announced(states, evidence.planned, start, end)
 
 
 def evaluate(
@@ -113,19 +148,14 @@ _UNKNOWN = CircuitState(condition=Condition.BLIND)
 
 
 def _seen(
-    circuit: CircuitHistory,
-    traits: engine.SourceTraits,
-    bought: float | None,
-    start: datetime,
-    end: datetime,
+    evidence: Evidence, traits: engine.SourceTraits, start: datetime, end: datetime
 ) -> list[Span[CircuitState]]:
     """Return what the polls showed; before the first one nothing is known."""
-    changes = ((at, evaluate(traits, fields, bought)) for at, fields in circuit.seen)
-    seen = spans.of_changes(changes, start, end, first=_UNKNOWN)
-    if not traits.units:  # nothing is measured
+    seen = spans.of_changes(evidence.changes, start, end, first=_UNKNOWN)
+    if not traits.units:
         return seen
     bucket = traits.granularity
-    windows = [(at, at + bucket * _MISSED_SAMPLES + traits.settle) for at in circuit.sampled]
+    windows = [(at, at + bucket * _MISSED_SAMPLES + traits.settle) for at in evidence.sampled]
     return spans.combined(seen, spans.of_windows(windows, start, end), _blinded)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct
 
 from watcher import off_loop
@@ -20,6 +21,7 @@ from watcher.web.middleware import HttpError
 from watcher.web.renderer import PageRenderer
 
 KEPT_FOR = timedelta(minutes=5)  # a month is folded from the whole journal: not at each refresh
+PATIENCE_SECONDS = 40.0  # less than an answer may take
 MOST_CIRCUITS = 200  # on the page
 MOST_ON_LOOP = 500  # circuits that are sorted or encoded there in one piece
 MOST_OUTAGES = 50  # of a circuit on the page, the latest
@@ -36,14 +38,18 @@ class _Kept(Struct, frozen=True, kw_only=True):
 
 
 class Availability:
-    """Handlers that answer with a month's ledger. One month is read at a time."""
+    """Handlers that answer with a month's ledger. One month is read at a time.
+
+    What takes longer than PATIENCE_SECONDS is read on: who asks again has it.
+    """
 
     def __init__(self, *, read: ReadLedger, clock: Clock, renderer: PageRenderer) -> None:
         self._read = read
         self._clock = clock
         self._renderer = renderer
         self._kept: _Kept | None = None
-        self._reading = asyncio.Lock()
+        self.readings: middleware.Readings[_Kept] = middleware.Readings("reading a month")
+        self._one_at_a_time = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the ledger."""
@@ -108,7 +114,15 @@ class Availability:
         return period
 
     async def _month(self, period: Period) -> _Kept:
-        async with self._reading:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self.readings.join(period, functools.partial(self._refresh, period))
+        except TimeoutError:
+            sentence = f"{period.name} is still being read: ask again"
+            raise HttpError(503, sentence, {hdrs.RETRY_AFTER: "10"}) from None
+
+    async def _refresh(self, period: Period) -> _Kept:
+        async with self._one_at_a_time:
             now, kept = self._clock.now(), self._kept
             if kept is None or kept.period != period or not now - KEPT_FOR < kept.at <= now:
                 outdated, kept, self._kept = [kept], None, None

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import functools
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +26,7 @@ from watcher.backoff import Backoff
 from watcher.logs import LimitedLog
 from watcher.web.settings import LOOPBACK
 
+Result = TypeVar("Result")
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Watcher", charset="UTF-8"'}
 
 
@@ -161,6 +164,40 @@ class ReadLimit:
             raise model.TemporaryError(
                 f"the database has not answered for {READ_TIMEOUT_SECONDS:g} s"
             ) from error
+
+
+class Readings(Generic[Result]):
+    """Readings that are under way: who asks for the same joins it, and who leaves does not end it.
+
+    A reading that takes longer than an answer may would never end otherwise, however often one
+    asks for it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._under_way: dict[Hashable, asyncio.Task[Result]] = {}
+
+    async def join(
+        self, key: Hashable, begin: Callable[[], Coroutine[object, object, Result]]
+    ) -> Result:
+        """Return what the reading of `key` gives that is under way, or one that begins now."""
+        reading = self._under_way.get(key)
+        if reading is None:
+            reading = self._under_way[key] = asyncio.create_task(begin(), name=self._name)
+            reading.add_done_callback(functools.partial(self._end, key))
+        return await asyncio.shield(reading)
+
+    def _end(self, key: Hashable, reading: asyncio.Task[Result]) -> None:
+        del self._under_way[key]
+        if not reading.cancelled():
+            reading.exception()  # who asked may have left meanwhile
+
+    async def stop(self, _: web.Application) -> None:
+        """End what is under way: the daemon stops."""
+        readings = list(self._under_way.values())
+        for reading in readings:
+            reading.cancel()
+        await asyncio.gather(*readings, return_exceptions=True)
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:

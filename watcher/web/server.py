@@ -102,6 +102,7 @@ async def serve(
         read_limit=read_limit,
         renderer=renderer,
     )
+    months = Availability(read=read_ledger, clock=clock, renderer=renderer)
     live = Live(reader=reader, listings=listings, clock=clock, read_limit=read_limit)
     app = web.Application(
         middlewares=[
@@ -110,7 +111,8 @@ async def serve(
         ]
     )
     app.on_shutdown.append(live.stop)
-    app.on_shutdown.append(service_reader.stop)
+    app.on_shutdown.append(service_reader.readings.stop)
+    app.on_shutdown.append(months.readings.stop)
     app.on_response_prepare.append(middleware.add_security_headers)
     app.add_routes(
         [
@@ -141,7 +143,7 @@ async def serve(
                 renderer=renderer,
                 public_url=settings.public_url,
             ).routes(),
-            *Availability(read=read_ledger, clock=clock, renderer=renderer).routes(),
+            *months.routes(),
         ]
     )
     host, port = settings.address

@@ -91,7 +91,7 @@ def built(*records, end=END, planned=ledger.no_works, **entries):
 
 def ledger_of(*records, **more):
     (only,) = built(*records, **more).circuits
-    return only
+    return only.course
 
 
 def test_an_outage_is_down_from_the_poll_that_showed_it_to_the_one_that_showed_its_end():
@@ -272,8 +272,8 @@ def test_a_circuit_that_is_not_listed_is_out_of_service():
         polled(DAY + MINUTE, absent=["a"]),
         polled(2 * DAY, a="online"),
     ).circuits
-    assert circuit.of(Condition.UNUSED) == DAY - MINUTE
-    assert circuit.in_service == 29 * DAY + MINUTE
+    assert circuit.course.of(Condition.UNUSED) == DAY - MINUTE
+    assert circuit.course.in_service == 29 * DAY + MINUTE
 
 
 def test_a_line_without_samples_is_unknown():

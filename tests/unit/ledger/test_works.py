@@ -129,5 +129,5 @@ def test_the_ledger_of_a_month_has_the_announced_time_as_planned():
         MONTH + timedelta(days=30),
         planned=AnnouncedWorks([work_of(announced)], rules.works),
     ).circuits
-    assert circuit.of(Condition.PLANNED) == timedelta(hours=1)
-    assert circuit.of(Condition.DOWN) == timedelta(hours=1)
+    assert circuit.course.of(Condition.PLANNED) == timedelta(hours=1)
+    assert circuit.course.of(Condition.DOWN) == timedelta(hours=1)

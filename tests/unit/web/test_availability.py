@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.unit.ledger.test_ledger import DAY, HOUR, built, polled
-from watcher import engine
+from watcher import engine, model
 from watcher.ledger import document
 from watcher.web import availability
 
@@ -90,6 +91,61 @@ async def test_a_month_is_not_read_again_at_each_refresh(site, reads, clock):
     clock.at += timedelta(minutes=6)
     await site.get("/availability?month=2026-11")
     assert len(reads) == 2
+
+
+async def test_who_asks_again_joins_the_reading_that_took_too_long(
+    serve, clock, reads, monkeypatch
+):
+    clock.at = datetime(2026, 12, 3, tzinfo=UTC)
+    may_end = asyncio.Event()
+
+    async def read(period):
+        reads.append(period)
+        await may_end.wait()
+        return document.document(built(*RECORDS, **NAMED), period)
+
+    address = "/api/v1/availability?month=2026-11"
+    async with serve(read_ledger=read) as site:
+        monkeypatch.setattr(availability, "PATIENCE_SECONDS", 0.01)
+        early = await site.get(address)
+        assert (early.status, early.headers["Retry-After"]) == (503, "10")
+        assert early.json["error"] == "2026-11 is still being read: ask again"
+        monkeypatch.setattr(availability, "PATIENCE_SECONDS", 30)
+        asking = [asyncio.create_task(site.get(address)) for _ in range(3)]
+        asyncio.get_running_loop().call_later(0.01, may_end.set)
+        assert [(await again).status for again in asking] == [200] * 3
+    assert len(reads) == 1
+
+
+async def test_a_month_that_cannot_be_read_is_asked_for_again(serve, clock, reads):
+    clock.at = datetime(2026, 12, 3, tzinfo=UTC)
+
+    async def read(period):
+        reads.append(period)
+        raise model.TemporaryError("the database does not answer")
+
+    async with serve(read_ledger=read) as site:
+        for _ in range(2):
+            answer = await site.get("/api/v1/availability?month=2026-11")
+            assert (answer.status, answer.json["error"]) == (503, "the database does not answer")
+    assert len(reads) == 2
+
+
+async def test_a_reading_ends_with_the_server(serve, clock, monkeypatch):
+    clock.at = datetime(2026, 12, 3, tzinfo=UTC)
+    ended = asyncio.Event()
+
+    async def read(_):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(availability, "PATIENCE_SECONDS", 0.01)
+    async with serve(read_ledger=read) as site:
+        assert (await site.get("/availability?month=2026-11")).status == 503
+        assert not ended.is_set()
+    assert ended.is_set()
 
 
 async def test_without_a_month_it_is_this_one_in_the_zone(site, reads):

@@ -76,8 +76,9 @@ async def test_who_asks_while_it_takes_long_gets_the_counts_of_before(
     clock.at += timedelta(minutes=5)
     reader.hangs = True
     assert await service_reader.counts() == first
-    await service_reader.stop(None)
-    assert service_reader._reading.cancelled()
+    (under_way,) = service_reader.readings._under_way.values()
+    await service_reader.readings.stop(None)
+    assert under_way.cancelled()
 
 
 async def test_counts_that_cannot_be_read_are_those_of_before(service_reader, reader, clock):

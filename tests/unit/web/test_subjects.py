@@ -14,6 +14,7 @@ from tests.unit.operations.test_works import window, work
 from tests.unit.web.test_pages import Tags, words
 from watcher import model
 from watcher.ledger import ledger
+from watcher.ledger.course import Course
 from watcher.ledger.spans import Span
 from watcher.ledger.states import CircuitState, Condition
 from watcher.web import figures, renderer
@@ -143,9 +144,8 @@ async def test_a_subject_shows_whom_to_call_its_bands_and_what_was_measured(serv
             Span(start + third * n, start + third * (n + 1), CircuitState(condition=condition))
             for n, condition in enumerate(changes)
         )
-        circuit = ledger.CircuitLedger(
-            key="evpl/7", name="", labels={}, spans=spans, lengths={}, by_domain={}, outages=()
-        )
+        course = Course(spans=spans, lengths={}, by_domain={}, outages=())
+        circuit = ledger.CircuitLedger(key="evpl/7", name="", labels={}, course=course)
         return summarise(ledger.Ledger(start=start, end=end, circuits=(circuit,)))
 
     sample_data.bad_night(reader)

@@ -97,10 +97,11 @@ class _Kept:
 
 
 def _cells(parts: list[tuple[datetime, datetime]], ledger: Ledger) -> dict[str, Cells]:
-    return {
-        circuit.key: tuple(worst.value for worst in circuit.worst_of(parts))
-        for circuit in ledger.circuits
-    }
+    cells: dict[int, Cells] = {}  # of each course, by its identity
+    for course in (circuit.course for circuit in ledger.circuits):
+        if id(course) not in cells:
+            cells[id(course)] = tuple(worst.value for worst in course.worst_of(parts))
+    return {circuit.key: cells[id(circuit.course)] for circuit in ledger.circuits}
 
 
 def _floor(at: datetime, step: timedelta) -> datetime:

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from aiohttp import web
 from msgspec import Struct
 
 from watcher import engine, model, ports
@@ -61,7 +60,7 @@ class ServiceReader:
         self._clock = clock
         self._read_limit = read_limit
         self._kept: Kept | None = None
-        self._reading: asyncio.Task[Kept] | None = None
+        self.readings: middleware.Readings[Kept] = middleware.Readings("reading services")
         self._counts = Counts(by_source={})
 
     async def all(self, kept_for: timedelta = _KEPT_FOR) -> Kept:
@@ -69,10 +68,7 @@ class ServiceReader:
         now, kept = self._clock.now(), self._kept
         if kept is not None and now - kept_for < kept.at <= now:
             return kept
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read(), name="reading services")
-            self._reading.add_done_callback(_retrieve)
-        return await asyncio.shield(self._reading)
+        return await self.readings.join(None, self._read)
 
     async def counts(self) -> Counts:
         """Return how many there are, of each source and state.
@@ -89,12 +85,6 @@ class ServiceReader:
         if kept.at != self._counts.at:
             self._counts = Counts(at=kept.at, by_source=count(kept.services))
         return self._counts
-
-    async def stop(self, _: web.Application) -> None:
-        """End a reading that is under way: the daemon stops."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _read(self) -> Kept:
         now, started = self._clock.now(), self._clock.monotonic()
@@ -134,12 +124,6 @@ class ServiceReader:
         took = timedelta(seconds=self._clock.monotonic() - started)
         self._kept = Kept(at=now, services=described, whole=whole, took=took)
         return self._kept
-
-
-def _retrieve(reading: asyncio.Task[Kept]) -> None:
-    """Look at what a reading raised: who asked may have left meanwhile."""
-    if not reading.cancelled():
-        reading.exception()
 
 
 def count(kept: tuple[services.Service, ...]) -> Mapping[str, Mapping[str, int]]:
