@@ -31,6 +31,7 @@ from watcher.store.dialects.sqlite_threads import ThreadedEngine
 from watcher.store.store import Store
 
 Result = TypeVar("Result")
+_COMPILED: dict[Any, Any] = {}  # SQLAlchemy's statements, compiled once for all that run here
 _MANY = 1000  # transactions at a time; one that has begun is over before another begins
 
 
@@ -64,16 +65,18 @@ class _Connection(sqlite3.Connection):
 
 
 class Disk:
-    """What of a database outlives a daemon."""
+    """What of a database outlives a daemon; and its engines, which know its statements by heart."""
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", factory=_Connection, isolation_level=None)
+        self.reader, self.writer = self._engine(), self._engine()
+        sqlite_threads.begin_with(self.writer, "BEGIN")  # fails within another one
 
-    def engine(self) -> Engine:
-        """Return an engine on this database."""
-        return create_engine(
+    def _engine(self) -> Engine:
+        engine = create_engine(
             "sqlite://", creator=lambda: self.connection, poolclass=pool.StaticPool
         )
+        return engine.execution_options(compiled_cache=_COMPILED)
 
     def close(self) -> None:
         """End it: nobody uses it any more."""
@@ -104,10 +107,8 @@ class _InMemory(sqlite.Sqlite):
         self.name = "in memory"
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.caution = ""
-        writer = disk.engine()
-        sqlite_threads.begin_with(writer, "BEGIN")  # fails within another one
-        self.reader = _threadless(disk.engine())  # which reads between two writes
-        self.writer = _threadless(writer)
+        self.reader = _threadless(disk.reader)  # which reads between two writes
+        self.writer = _threadless(disk.writer)
         self.write_lock = _Turn()
         self._path = Path("in memory")
         self._locked = False

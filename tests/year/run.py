@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import random
 import tempfile
@@ -29,6 +30,7 @@ from tests.year.peers.pressers import Pressers
 from tests.year.plan import Plan
 from tests.year.trace import Trace
 from tests.year.world import World
+from watcher.cli.common import GARBAGE_THRESHOLD
 
 
 def run(plan: Plan, *, level: int = logging.CRITICAL) -> Trace:
@@ -75,6 +77,8 @@ def _without_leaks(plan: Plan, level: int, doors: Doors) -> Iterator[None]:
     ]
     logged_before = structlog.get_config()
     with ExitStack() as stack:
+        stack.callback(gc.set_threshold, *gc.get_threshold())
+        gc.set_threshold(GARBAGE_THRESHOLD)
         for name in ("apscheduler.schedulers.base.datetime", "apscheduler.executors.base.datetime"):
             stack.enter_context(mock.patch(name, Datetime))
         for module, name, value in patches:

@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.year.plan import Plan
 from tests.year.trace import Trace
 
 _INCIDENTS = "watcher/incidents/"
+_DEPTH = 2  # of the topic of an incident's document
 _LIVE = {"open", "acknowledged"}
 _KEPT = timedelta(hours=24)  # how long a document stays after its incident is resolved
 _ABOUT = timedelta(hours=2)  # before it goes a wrong clock may have a say
@@ -43,10 +45,23 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
         yield from _health(plan, snapshot.at, topics)
 
 
-def unresolved(trace: Trace, at: datetime) -> list[str]:
-    """Return the incidents that a subscriber of MQTT takes to be open at a time."""
-    documents = _documents(_newest(trace, at))
-    return sorted(key for key, document in documents.items() if document["status"] in _LIVE)
+def unresolved(trace: Trace) -> Callable[[datetime], tuple[str, ...]]:
+    """Return what says which incidents a subscriber of MQTT takes to be open at a time."""
+    live: set[str] = set()
+    times: list[datetime] = []
+    open_then: list[tuple[str, ...]] = [()]
+    for record in trace.of("mqtt"):
+        topic, payload = record.fields["topic"], record.fields["payload"]
+        if not topic.startswith(_INCIDENTS) or topic.count("/") != _DEPTH:
+            continue
+        key = topic.removeprefix(_INCIDENTS)
+        if payload and json.loads(payload)["status"] in _LIVE:
+            live.add(key)
+        else:
+            live.discard(key)
+        times.append(record.at)
+        open_then.append(tuple(sorted(live)))
+    return lambda at: open_then[bisect_right(times, at)]
 
 
 def _newest(trace: Trace, at: datetime) -> dict[str, str]:
@@ -60,7 +75,7 @@ def _documents(topics: Mapping[str, str]) -> dict[str, Any]:
     return {
         topic.removeprefix(_INCIDENTS): json.loads(payload)
         for topic, payload in topics.items()
-        if topic.startswith(_INCIDENTS) and topic.count("/") == 2 and payload
+        if topic.startswith(_INCIDENTS) and topic.count("/") == _DEPTH and payload
     }
 
 

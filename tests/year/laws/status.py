@@ -13,6 +13,7 @@ A fault that has just begun may not be known yet: a minute, as for people.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,8 +51,9 @@ def _receivers(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[
     del plan
     for name, channel in _CHANNELS.items():
         writes = [r for r in trace.of("slack") if r.fields.get("channel", NOC) == channel]
+        failing_since = _failing(writes, lambda write: _arrived(write.fields))
         for answer in answers:
-            since = _failing_since(writes, answer.at, lambda write: _arrived(write.fields))
+            since = failing_since(answer.at)
             if since and _receiver_is_fine(answer, name):
                 yield f"fine: {name} at {answer.at}, writes fail since {since}"
 
@@ -64,16 +66,24 @@ def _arrived(write: Any) -> bool:
     return write["done"] or (write["answered"] and write["error"] == "edit_window_closed")
 
 
-def _failing_since(
-    attempts: Sequence[Record], at: datetime, succeeded: Callable[[Record], bool]
-) -> datetime | None:
-    """Return since when each attempt has failed, if that is for longer than a minute."""
-    since = None
+def _failing(
+    attempts: Sequence[Record], succeeded: Callable[[Record], bool]
+) -> Callable[[datetime], datetime | None]:
+    """Return what says since when each attempt has failed, if that is for longer than a minute."""
+    failed_since: list[datetime | None] = [None]  # after none, one, two ... of the attempts
     for attempt in attempts:
-        if attempt.at > at:
-            break
-        since = None if succeeded(attempt) else since or attempt.at
-    return since if since and at - since > _MINUTE else None
+        failed_since.append(None if succeeded(attempt) else failed_since[-1] or attempt.at)
+
+    def since(at: datetime) -> datetime | None:
+        first = failed_since[_until(attempts, at)]
+        return first if first and at - first > _MINUTE else None
+
+    return since
+
+
+def _until(records: Sequence[Record], at: datetime) -> int:
+    """Return how many of the records, in the order of time, are not after a time."""
+    return bisect_right(records, at, key=lambda record: record.at)
 
 
 def _broker(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str]:
@@ -88,6 +98,7 @@ def _broker(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str
 
 def _not_shown(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str]:
     """Yield where all is fine although no thread shows what is down, seen for long enough."""
+    seen = {vendor: _seen(trace, vendor) for vendor in {c.vendor for c in plan.circuits}}
     for rule in faults(plan):
         for circuit in plan.circuits:
             if is_booked(plan, circuit) or is_planned(plan, circuit):
@@ -95,7 +106,7 @@ def _not_shown(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[
             records = messages.about(trace, circuit.name, NOC)
             records += messages.of_storms(trace, circuit.vendor)
             for outage in outages(plan, rule, circuit):
-                seen_at = _first_seen(plan, trace, circuit.vendor, outage.begin)
+                seen_at = _first_seen(plan, seen[circuit.vendor], outage.begin)
                 shown_by = seen_at + rule.hold + 2 * _MINUTE
                 shown_by = unsilenced(plan, circuit, outage.begin, shown_by)
                 for answer in answers:
@@ -106,11 +117,15 @@ def _not_shown(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[
                         yield f"fine: all at {answer.at}, {circuit.name} is not shown"
 
 
-def _first_seen(plan: Plan, trace: Trace, vendor: str, begin: datetime) -> datetime:
+def _seen(trace: Trace, vendor: str) -> list[Record]:
+    """Return the polls of a vendor that arrived and could be read."""
+    return [r for r in trace.of("polled") if r.fields["source"] == vendor and r.fields["whole"]]
+
+
+def _first_seen(plan: Plan, polls: Sequence[Record], begin: datetime) -> datetime:
     """Return when a poll had seen what began, and nothing has delayed the rest but Slack."""
-    for record in trace.of("polled"):
-        is_whole = record.fields["source"] == vendor and record.fields["whole"]
-        if is_whole and record.fields["asked"] >= begin:
+    for record in polls[_until(polls, begin) :]:  # none was answered before it was asked
+        if record.fields["asked"] >= begin:
             return _undisturbed(plan, record.at)
     return plan.end
 
@@ -127,14 +142,16 @@ def _sources(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[st
     """Yield where a source is counted to be fine although its vendor does not answer."""
     for name in ("vyvx", "iod", "evpl"):
         polls = [record for record in trace.of("polled") if record.fields["source"] == name]
+        failing_since = _failing(polls, lambda poll: not _refused(plan, poll))
         for answer in answers if polls else ():
-            since = _failing_since(polls, answer.at, lambda poll: not _refused(plan, poll))
+            since = failing_since(answer.at)
             if since and _source_is_fine(answer, name):
                 yield f"fine: {name} at {answer.at}, polls fail since {since}"
             seen = _of(answer, "sources", "source", name)["last_success"]
             if seen is None or _is_clock_wrong(plan, answer):
                 continue
-            last = max((poll.at for poll in polls if poll.at <= answer.at), default=plan.begin)
+            before = _until(polls, answer.at)
+            last = polls[before - 1].at if before else plan.begin
             if datetime.fromisoformat(seen) > last + _ROUNDING:
                 yield f"untrue: {name} seen at {seen}, asked at {last}"
 
@@ -162,6 +179,7 @@ def _database(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[s
 
 
 def _quiet(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str]:
+    open_at = unresolved(trace)
     for answer in answers:
         at, report = answer.at, answer.fields["report"]
         if any(fault.at <= at <= fault.until + _QUIET_AFTER for fault in plan.faults):
@@ -178,7 +196,7 @@ def _quiet(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[str]
                 yield f"not fine: {source['source']} at {at} in quiet times: {source['error']}"
         if any(daemon["leads"] for daemon in report["daemons"]):
             counted = report["open"] + report["acknowledged"]
-            around = [unresolved(trace, at + wait) for wait in (-_MINUTE, timedelta(), _MINUTE)]
+            around = [open_at(at + wait) for wait in (-_MINUTE, timedelta(), _MINUTE)]
             if around[0] == around[1] == around[2] and counted != len(around[0]):
                 yield f"untrue: {counted} incidents are open at {at}, retained are {around[0]}"
         else:
