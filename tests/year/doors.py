@@ -83,7 +83,7 @@ def _conditions(ledger: Any) -> dict[str, Any]:
                 span.value.condition.value,
                 span.value.recorded,
             )
-            for span in circuit.spans
+            for span in circuit.course.spans
         ]
         for circuit in ledger.circuits
     }
