@@ -212,19 +212,23 @@ def _update_alert(
     had: InventoryEntry,
     waited: bool,
 ) -> None:
-    """Add late details to an incident, and diagnose the services that they have brought."""
+    """Add late details to an incident, and diagnose the services that they have brought.
+
+    The timeline of a storm does not say so: it would for thousands.
+    """
     rule = ctx.state.rules.get(alert.rule)
     if rule is None or alert.incident is None:
         return
     incidents.update(ctx, rule, alert)
-    if news:
+    is_storm = ctx.state.incidents[alert.incident].accepts_until is not None
+    if news and not is_storm:
         ctx.add_entry(alert.incident, EntryKind.DETAILED, messages.detailed(news))
     view = ctx.subject_view(alert.subject)
     if rule.diagnose:
         have = view.inventory_entry.service_ids
         if not had.service_ids and have:
             incidents.request_diagnosis(ctx, rule, view, alert.incident)
-        elif not have and waited:
+        elif not have and waited and not is_storm:
             ctx.add_entry(alert.incident, EntryKind.DIAGNOSED, messages.no_service(view.name))
     remedies.request_offers_late(ctx, rule, view, alert.incident, had=had, waited=waited)
 

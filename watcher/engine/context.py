@@ -7,7 +7,6 @@ so that the effects of all steps rebuild the state. Each noun is in them once, i
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import changes as step_changes
+from watcher.engine.indexes import Extent
 from watcher.engine.rules.rule import ExpressionError, Rule, Ruleset
 from watcher.engine.rules.subject_view import MOST_KEPT, SubjectView
 from watcher.engine.state import REOPEN_WITHIN, State, is_over
@@ -169,6 +169,8 @@ class StepContext:
             index.add_firing(alert)
             if alert.rule in state.inhibiting:
                 self.agenda.recheck_suppression()
+        elif before is not None:
+            index.note_alert(before, alert)
         of_subject[alert.rule] = self.changes.alerts[alert.rule, alert.subject] = alert
         if alert.state is _PENDING or (before is not None and before.state is _PENDING):
             index.note_pending(alert)
@@ -290,28 +292,26 @@ class StepContext:
     def put_member(self, member: model.IncidentAlert) -> None:
         """Change or add an incident's alert as readers see it."""
         key = (member.rule, member.subject)
-        self.state.members.setdefault(member.incident, {})[key] = member
-        self.changes.members[member.incident, *key] = member
+        members = self.state.members.setdefault(member.incident, {})
+        self.state.alert_index.note_member(members.get(key), member)
+        members[key] = self.changes.members[member.incident, *key] = member
+
+    def keep_extent(self, identity: str, extent: Extent) -> Extent:
+        """Keep what an incident's firing alerts come to, until one of them changes."""
+        self.state.alert_index.extents[identity] = extent
+        return extent
 
     def count_late_fact(self, rule: str, source: str) -> int:
         """Count a fact learned late; return how many there were of its rule and source lately."""
-        facts = self.state.incident_index.late_facts.setdefault((rule, source), deque())
-        while facts and facts[0] <= self.now - REOPEN_WITHIN:
-            facts.popleft()
-        facts.append(self.now)
-        return len(facts)
+        return self.state.incident_index.count_late_fact(rule, source, self.now, REOPEN_WITHIN)
 
     def count_openings(self, source: str, window: timedelta) -> int:
         """Return how many incidents of a source opened in this window before the step."""
-        openings = self.state.incident_index.openings.setdefault(source, deque())
-        while openings and openings[0] <= self.now - window:
-            openings.popleft()
-        return len(openings)
+        return self.state.incident_index.count_openings(source, since=self.now - window)
 
     def add_openings(self, source: str, number: int) -> None:
         """Count incidents of a source that have opened now."""
-        openings = self.state.incident_index.openings.setdefault(source, deque())
-        openings.extend([self.now] * number)
+        self.state.incident_index.add_openings(source, number, self.now)
 
     def put_silence(self, silence: model.Silence) -> None:
         """Add a silence, or change its end."""

@@ -7,7 +7,7 @@ are the only ones that change the rest.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -19,6 +19,17 @@ from watcher.engine.rules.rule import InventoryEntry
 _PENDING = model.AlertState.PENDING
 
 Firing = tuple[datetime, str, str]  # since when, subject, rule
+
+
+class Extent(Struct, frozen=True, kw_only=True, gc=False):
+    """What the firing alerts of one incident come to, of which a storm has thousands."""
+
+    subjects: int
+    alerts: Counter[str]  # by rule, in the order in which they began to fire
+    first: Firing | None  # the oldest of a rule that is in force
+    lead: Firing | None  # the worst that holds, of several the oldest
+    sides: frozenset[model.FaultDomain]  # of a storm's alerts
+    flapping: bool
 
 
 class BackfillState(Struct, kw_only=True, eq=False):
@@ -173,6 +184,7 @@ class AlertIndex(Struct, kw_only=True, eq=False):
     pending: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)  # by source
     firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident
     unsorted: set[str] = field(default_factory=set)  # of these, those to sort before they are read
+    extents: dict[str, Extent] = field(default_factory=dict)  # of these, until one of them changes
     firing_of: dict[str, dict[str, None]] = field(default_factory=dict)  # by rule: subjects
     expression_errors: set[tuple[str, str]] = field(default_factory=set)  # (rule, subject)
 
@@ -184,6 +196,7 @@ class AlertIndex(Struct, kw_only=True, eq=False):
             if firing and added < firing[-1]:
                 self.unsorted.add(alert.incident)  # of a storm thousands: all at once
             firing.append(added)
+            self.extents.pop(alert.incident, None)
             self.firing_of.setdefault(alert.rule, {})[alert.subject] = None
 
     def firing_in(self, incident: str) -> list[Firing]:
@@ -200,6 +213,7 @@ class AlertIndex(Struct, kw_only=True, eq=False):
         """Drop an incident that nothing fires in, or whose alerts have moved to another."""
         self.firing.pop(incident, None)
         self.unsorted.discard(incident)
+        self.extents.pop(incident, None)
 
     def remove_firing(self, alert: model.Alert) -> None:
         """Drop an alert that stops firing, or moves to another incident."""
@@ -211,15 +225,36 @@ class AlertIndex(Struct, kw_only=True, eq=False):
         place = bisect_left(firing, (alert.since, alert.subject, alert.rule))
         if place < len(firing) and firing[place] == (alert.since, alert.subject, alert.rule):
             del firing[place]
+        self.extents.pop(alert.incident or "", None)
         self.firing_of.get(alert.rule, {}).pop(alert.subject, None)
+
+    def forget_rules(self) -> None:
+        """Drop what follows from the rules: others are in force."""
+        self.expression_errors.clear()
+        self.extents.clear()
 
     def sort_firing(self, alerts: Iterable[model.Alert]) -> None:
         """Work out again which alerts fire where: their times have moved."""
         self.firing.clear()
         self.unsorted.clear()
+        self.extents.clear()
         self.firing_of.clear()
         for alert in alerts:
             self.add_firing(alert)
+
+    def note_alert(self, before: model.Alert, alert: model.Alert) -> None:
+        """Note that an alert goes on in its incident; whether it holds is part of the extent."""
+        if (before.due is None) is not (alert.due is None):
+            self.extents.pop(alert.incident or "", None)
+
+    def note_member(self, before: model.IncidentAlert | None, member: model.IncidentAlert) -> None:
+        """Note how readers see an alert; its name and labels do not belong to the extent."""
+        if (
+            before is None
+            or before.flapping is not member.flapping
+            or (before.fields is not member.fields and before.fields != member.fields)
+        ):
+            self.extents.pop(member.incident, None)
 
     def note_pending(self, alert: model.Alert) -> None:
         """List an alert under its source while it is pending."""
@@ -249,6 +284,20 @@ class IncidentIndex(Struct, kw_only=True, eq=False):
             return resolved.popleft()[1]
         return resolved.pop()[1] if resolved and resolved[-1][0] > after else ""
 
+    def count_late_fact(self, rule: str, source: str, now: datetime, within: timedelta) -> int:
+        """Count a late fact; return how many there were of its rule and source in this time."""
+        facts = self.late_facts.setdefault((rule, source), deque())
+        facts.append(now)
+        return _count_after(now - within, facts)
+
+    def count_openings(self, source: str, *, since: datetime) -> int:
+        """Return how many incidents of a source have opened since then."""
+        return _count_after(since, self.openings.setdefault(source, deque()))
+
+    def add_openings(self, source: str, number: int, now: datetime) -> None:
+        """Count incidents of a source that have opened now."""
+        self.openings.setdefault(source, deque()).extend([now] * number)
+
     def move(self, by: timedelta, *, late: Collection[str]) -> None:
         """Move every time: the clock was set. Those of `late` incidents are the vendor's."""
         self.resolved = deque(
@@ -267,6 +316,13 @@ class IncidentIndex(Struct, kw_only=True, eq=False):
             self.fallbacks[incident.group] = incident.id
         elif self.fallbacks.get(incident.group) == incident.id:
             del self.fallbacks[incident.group]
+
+
+def _count_after(since: datetime, times: deque[datetime]) -> int:
+    """Drop the times up to `since`; return how many are left."""
+    while times and times[0] <= since:
+        times.popleft()
+    return len(times)
 
 
 def _moved(at: datetime | None, by: timedelta) -> datetime | None:

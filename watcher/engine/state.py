@@ -195,7 +195,7 @@ class State(Struct, kw_only=True, eq=False):
         sources.backfills = _backfills(ruleset, sources.backfills)
         self.subject_index.inventory_entries.clear()
         self.circuits.clear()
-        self.alert_index.expression_errors.clear()
+        self.alert_index.forget_rules()
 
     def follow_circuits(self, changed: Collection[str]) -> set[str]:
         """Take in on which circuits subjects run; return the circuits that differ by now."""

@@ -10,7 +10,8 @@ from tests.fakes.engine_world import InMemoryTables, World
 from tests.unit.engine import strategies
 from tests.unit.engine.strategies import HISTORIES, happen
 from watcher import engine, model
-from watcher.engine.incidents import failing_receivers
+from watcher.engine.context import StepContext
+from watcher.engine.incidents import failing_receivers, titles
 
 LAW = settings(max_examples=60, deadline=None)
 
@@ -104,6 +105,18 @@ def test_at_most_one_incident_is_open_for_each_rule_and_group(history):
         assert {incident.id for incident in watched if incident.resolved_at is None} == firing
 
     replay(history, after=check)
+
+
+@LAW
+@given(HISTORIES)
+def test_what_is_kept_of_the_alerts_that_fire_is_what_they_come_to(history):
+    def check(w):
+        for identity in (index := w.state.alert_index).firing:
+            kept = titles.extent(StepContext(w.state, w.now), identity)
+            index.extents.clear()
+            assert kept == titles.extent(StepContext(w.state, w.now), identity)
+
+    replay(history, before=lambda step: check(step[0]), after=check)
 
 
 @LAW

@@ -15,7 +15,7 @@ from typing import Any
 
 from watcher import model
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import messages
+from watcher.engine.incidents import messages, titles
 from watcher.engine.rules.rule import Escalation, Rule
 from watcher.model import EntryKind, IncidentStatus
 from watcher.oncall.rota import OnCall
@@ -98,8 +98,7 @@ def next_step_at(ctx: StepContext, incident: model.Incident) -> datetime | None:
 
 def rules_of(ctx: StepContext, incident: model.Incident) -> Iterator[Rule]:
     """Yield the rules whose alerts fire in an incident, by name."""
-    names = {name for _, _, name in ctx.state.firing(incident.id)}
-    for name in sorted(names):
+    for name in sorted(titles.extent(ctx, incident.id).alerts):
         rule = ctx.state.rules.get(name)
         if rule is not None:
             yield rule

@@ -7,7 +7,6 @@ and after a start until its source was seen; escalation.py says when more people
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -123,10 +122,7 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[model.Suppression, ...]:
 def _flags(
     ctx: StepContext, incident: model.Incident, why: tuple[model.Suppression, ...]
 ) -> tuple[str, ...]:
-    members = ctx.state.members[incident.id]
-    flapping = any(
-        members[rule, subject].flapping for _, subject, rule in ctx.state.firing(incident.id)
-    )
+    flapping = titles.extent(ctx, incident.id).flapping
     kept = [BLIND] * (BLIND in incident.flags)
     marked = [suppression.MAINTENANCE] * suppression.is_marked(ctx, incident.id)
     return (*kept, *([FLAPPING] * flapping), *marked, *suppression.flags(why))
@@ -157,10 +153,10 @@ def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     side = shown.get("fault_domain", incident.fault_domain)
     member = state.members[incident.id][name, subject]
     title, summary = titles.title_and_summary(ctx, rule, member, view, side=side)
-    firing = state.firing(incident.id)
-    others = len({subject for _, subject, _ in firing}) - 1
+    extent = titles.extent(ctx, incident.id)
+    others = extent.subjects - 1
     more = f" and {others:,} more" if others else ""
-    severities = [state.rules[name].severity for _, _, name in firing if name in state.rules]
+    severities = [state.rules[name].severity for name in extent.alerts if name in state.rules]
     return {
         **shown,
         "title": title + more,
@@ -176,21 +172,12 @@ def _lead(ctx: StepContext, incident: model.Incident) -> Firing | None:
 
     None where the worst one cannot be judged: what is known of it is better than what is left.
     """
-    state = ctx.state
-    first: Firing | None = None
-    lead: Firing | None = None
-    worst = -1
-    for alert in state.firing(incident.id):  # of a storm thousands
-        _, subject, name = alert
-        rule = state.rules.get(name)
-        if rule is None:
-            continue
-        first = first or alert
-        if (rank := rule.severity.rank) > worst and state.alerts[subject][name].due is None:
-            lead, worst = alert, rank
+    extent = titles.extent(ctx, incident.id)
+    lead = extent.lead
     if lead is None:
-        return None if incident.title else first
-    unclear = state.alerts[lead[1]][lead[2]].unclear_since is not None
+        return None if incident.title else extent.first
+    _, subject, rule = lead
+    unclear = ctx.state.alerts[subject][rule].unclear_since is not None
     return None if unclear and incident.title else lead
 
 
@@ -219,13 +206,10 @@ def _likely_side(ctx: StepContext, incident: model.Incident, view: SubjectView) 
 def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     firing = ctx.state.firing(incident.id)
     members = ctx.state.members[incident.id]
-    counts = Counter(name for _, _, name in firing)
-    rules = ", ".join(f"{count:,} {name}" for name, count in counts.most_common(_NAMED))
-    traits = ctx.state.ruleset.sources[incident.source]
-    # Most have the same fields, and these are one mapping.
-    shown = [members[name, subject].fields for _, subject, name in firing]
-    sides = {traits.likely_domain(fields) for fields in {id(it): it for it in shown}.values()}
-    side = next(iter(sides)) if len(sides) == 1 else model.FaultDomain.UNDETERMINED
+    extent = titles.extent(ctx, incident.id)
+    rules = ", ".join(f"{count:,} {name}" for name, count in extent.alerts.most_common(_NAMED))
+    unknown = model.FaultDomain.UNDETERMINED
+    side = next(iter(extent.sides)) if len(extent.sides) == 1 else unknown
     first = ", ".join(members[name, subject].name for _, subject, name in firing[:_NAMED])
     more = len(firing) - _NAMED
     count = model.format_count(len(firing), "alert")

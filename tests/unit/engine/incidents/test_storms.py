@@ -124,6 +124,34 @@ def test_diagnostics_of_a_storm_keep_within_their_budget():
     assert {run.incident for run in wanted} == {w.incident.id}
 
 
+class CountingList(list):
+    """A list that counts how many of its items were looked at in turn."""
+
+    looked_at = 0
+
+    def __iter__(self):
+        for item in super().__iter__():
+            self.looked_at += 1
+            yield item
+
+
+def test_what_one_subject_brings_to_a_storm_does_not_look_at_all_of_its_alerts():
+    inventory = FakeInventory(**{f"vyvx_{name}": engine.InventoryEntry() for name in names(500)})
+    w = world(rule(notify=NOC, diagnose=True), detailed=True, inventory=inventory)
+    poll(w, of=500)
+    poll(w, seconds(10), of=500, down=500)
+    identity = w.incident.id
+    firing = w.state.alert_index.firing[identity] = CountingList(w.state.firing(identity))
+    version, entries = w.incident.version, w.incident.entries
+    for name in names(100):
+        details = model.Details(labels={"name": f"Cup {name}", "po_number": name})
+        w.step(model.DetailsRead(subject=f"vyvx/{name}", details=details))
+    assert firing.looked_at <= 500  # once for all of them
+    assert w.incident.summary.startswith("Cup s00000, Cup s00001, ")
+    assert w.incident.version == version + 100
+    assert w.incident.entries == entries  # the thread of a storm is not about single subjects
+
+
 def storm_and_recovery(count):
     """CPU seconds of a storm of so many services, and of its end."""
     w = world(rule(notify=NOC, keep_firing_for=seconds(60)))
