@@ -10,11 +10,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
-from sqlalchemy import BigInteger, ColumnElement, Connection, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    select,
+    type_coerce,
+    update,
+)
 
 from watcher import model
 from watcher.store import codec, tables
-from watcher.store.database import Database
+from watcher.store.database import Database, write_rows
 
 _COUNTED = timedelta(days=2)  # older runs count for no budget and no cooldown
 
@@ -52,12 +60,21 @@ def _move_changes(connection: Connection, by: timedelta) -> None:
     rows = connection.execute(
         select(jobs.c.key, jobs.c.data).where(jobs.c.kind == "bandwidth", jobs.c.data.is_not(None))
     )
-    for row in rows.all():
-        change = codec.CHANGE.decode(row.data)
-        if change.sent_at is not None:
-            data = codec.encode(replace(change, sent_at=change.sent_at + by))
-            of_row = (jobs.c.kind == "bandwidth", jobs.c.key == row.key)
-            connection.execute(update(jobs).where(*of_row).values(data=data))
+    changes = ((row.key, codec.CHANGE.decode(row.data)) for row in rows.all())
+    write_rows(
+        connection,
+        update(jobs)
+        .where(jobs.c.kind == "bandwidth", jobs.c.key == bindparam("of_key"))
+        .values(data=bindparam("moved")),
+        (
+            {
+                "of_key": key,
+                "moved": codec.encode(replace(change, sent_at=change.sent_at + by)),
+            }
+            for key, change in changes
+            if change.sent_at is not None
+        ),
+    )
 
 
 def _move_receipts(connection: Connection, by: timedelta) -> None:
@@ -68,13 +85,24 @@ def _move_receipts(connection: Connection, by: timedelta) -> None:
             receipts.c.due > tables.EPOCH
         )
     )
-    for row in rows.all():
-        receipt = codec.RECEIPT.decode(row.data)
-        connection.execute(
-            update(receipts)
-            .where(receipts.c.incident == row.incident, receipts.c.receiver == row.receiver)
-            .values(due=row.due + by, data=codec.encode(_move_receipt(receipt, by)))
+    write_rows(
+        connection,
+        update(receipts)
+        .where(
+            receipts.c.incident == bindparam("of_incident"),
+            receipts.c.receiver == bindparam("of_receiver"),
         )
+        .values(due=bindparam("moved_due"), data=bindparam("moved")),
+        (
+            {
+                "of_incident": row.incident,
+                "of_receiver": row.receiver,
+                "moved_due": row.due + by,
+                "moved": codec.encode(_move_receipt(codec.RECEIPT.decode(row.data), by)),
+            }
+            for row in rows.all()
+        ),
+    )
 
 
 def _move_receipt(receipt: model.Receipt, by: timedelta) -> model.Receipt:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select, true, update
 
 from watcher import model
 from watcher.store import codec, tables
-from watcher.store.database import Database
+from watcher.store.database import Database, write_rows
 
 
 class CallCounter:
@@ -133,8 +133,8 @@ class MailLog:
         def record(connection: Connection) -> None:
             connection.execute(delete(tables.mails).where(tables.mails.c.read_at < forget))
             connection.execute(self._database.upsert(tables.mailboxes), row)
-            for key in mails:
-                connection.execute(self._database.upsert(tables.mails), {"key": key, "read_at": at})
+            rows = ({"key": key, "read_at": at} for key in mails)
+            write_rows(connection, self._database.upsert(tables.mails), rows)
 
         await self._database.run_writing(record)
 

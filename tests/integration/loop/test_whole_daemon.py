@@ -65,6 +65,8 @@ async def measure(folder, broker, monkeypatch) -> dict[str, Standstill]:
                 await daemon.leader._prune()
             await daemon.get("/subjects/vyvx/1000000")
             await daemon.get("/subjects/evpl/LINE00001")
+            await daemon.get("/availability")
+            await daemon.get("/api/v1/availability")
         async with daemon.running("a start with all known", monkeypatch):
             pass
     return daemon.longest

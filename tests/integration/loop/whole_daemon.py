@@ -12,10 +12,12 @@ from typing import Any
 from tests.integration.loop import others
 from tests.integration.loop.probe import Standstill, probe
 from tests.servers.ports import free_port, until_it_listens
+from tests.servers.world import FIRST
 from watcher import settings
 from watcher.daemon import app, leader
 from watcher.operations import control_client
 
+ROOT = Path(__file__).parents[3]
 SERVICES = 100_000
 INVENTORY = 1_000
 CONFIG = """
@@ -52,7 +54,7 @@ port = {mqtt}
 protocol = "3.1.1"
 [slack]
 bot_token = "xoxb-loop"
-api_url = "{url}/slack/"
+api_url = "{url}/api/"
 [web]
 listen = "127.0.0.1:{web}"
 [control]
@@ -92,7 +94,7 @@ class WholeDaemon:
         """Write the files that a reload reads."""
         (self._folder / "rules.yaml").write_text(rules)
         lines = (
-            f"  vyvx/{others.FIRST + number}: {{labels: {{customer: a{number}, site: {site}}}}}\n"
+            f"  vyvx/{FIRST + number}: {{labels: {{customer: a{number}, site: {site}}}}}\n"
             for number in range(INVENTORY)
         )
         (self._folder / "inventory.yaml").write_text("subjects:\n" + "".join(lines))
@@ -145,7 +147,7 @@ class WholeDaemon:
     @asynccontextmanager
     async def others_serving(self) -> AsyncIterator[None]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, others.__file__, str(self._others)
+            *(sys.executable, "-m", others.__name__, str(self._others)), cwd=ROOT
         )
         try:
             await until_it_listens(self._others, process)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import update
 
 from tests.fakes import factories
 from tests.fakes.factories import HOUR, MINUTE, NOW
@@ -17,6 +18,7 @@ from watcher import model, ports
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt.broker.publisher import Publisher
 from watcher.receivers.mqtt.receiver import MqttReceiver
+from watcher.store import tables
 
 FEW, MANY = 3, 200
 
@@ -133,8 +135,26 @@ class Large:
         await self.queries.ticketed(NOW - HOUR)
 
     async def move_clock(self):
+        waits = {"due": NOW + HOUR}
+        async with self.opened.database.write() as connection:
+            await connection.execute(update(tables.receipts).values(**waits))
         event = model.ClockStepped(by=MINUTE)
         await self.opened.commits.commit(self.token, factories.commit(event=event))
+
+    async def record_mails(self):
+        mails = [f"<{number}@carrier.example>" for number in range(self.size)]
+        record = self.opened.mail_log.record
+        await record("works", (1, self.size), mails, NOW, forget=NOW - HOUR)
+        assert len(await self.opened.mail_log.already_read(mails)) == self.size
+
+    async def finish_jobs(self):
+        """A job is finished by itself, whatever else is to do."""
+        (job,) = await self.opened.jobs.claim(
+            kind="details", now=NOW + 2 * HOUR, lease=MINUTE, limit=1
+        )
+        read = model.DetailsRead(subject=job.key, details=model.Details())
+        await self.opened.jobs.finish(job, at=NOW, command=read)
+        assert await self.opened.inbox.read()
 
     async def hand_over(self):
         await self.opened.leadership.leave()
@@ -161,6 +181,8 @@ WHAT = [
     Large.show_status,
     Large.show_board,
     Large.move_clock,
+    Large.record_mails,
+    Large.finish_jobs,
     Large.keep_checkpoint,
     Large.hand_over,
     Large.resolve_all,
