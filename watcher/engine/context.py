@@ -169,7 +169,7 @@ class StepContext:
             index.add_firing(alert)
             if alert.rule in state.inhibiting:
                 self.agenda.recheck_suppression()
-        elif before is not None:
+        elif before is not None and alert.incident is not None:
             index.note_alert(before, alert)
         of_subject[alert.rule] = self.changes.alerts[alert.rule, alert.subject] = alert
         if alert.state is _PENDING or (before is not None and before.state is _PENDING):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Executable,
+    Insert,
     ScalarResult,
     Select,
     Table,
@@ -31,6 +32,7 @@ _CHUNK = 500  # rows that are prepared at a time
 
 
 Result = TypeVar("Result")
+Row = TypeVar("Row")
 
 
 class AsyncConnection(Protocol):
@@ -131,8 +133,9 @@ class Database:
         self.stepped = timedelta(0)
         # How often this process has written what a loop may look for; see idle.py.
         self.writes = 0
-        self._upserts: dict[Table, Executable] = {}
+        self._upserts: dict[Table, Insert] = {}
         self._inserts: dict[Table, Executable] = {}
+        self._texts: dict[Table, str] = {}
 
     @asynccontextmanager
     async def read(self, *, opening: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -205,7 +208,7 @@ class Database:
             return model.PermanentError(words)
         return model.TemporaryError(words)
 
-    def upsert(self, table: Table) -> Executable:
+    def upsert(self, table: Table) -> Insert:
         """Return a statement that inserts rows, or replaces those with the same primary key."""
         # Kept, because building it takes longer than running it.
         if table not in self._upserts:
@@ -220,6 +223,19 @@ class Database:
             )
         return self._upserts[table]
 
+    def write_texts(
+        self, connection: Connection, table: Table, rows: Iterable[tuple[str, ...]]
+    ) -> None:
+        """Insert or replace rows of a table that has columns of text alone, in their order.
+
+        The driver is given them as they are: what SQLAlchemy does with the parameters of a row
+        takes longer than to write it, and a storm has 30,000 of them.
+        """
+        if table not in self._texts:
+            self._texts[table] = str(self.upsert(table).compile(dialect=connection.dialect))
+        for chunk in _chunks(rows):
+            connection.exec_driver_sql(self._texts[table], chunk)
+
     def insert_new(self, table: Table) -> Executable:
         """Return a statement that inserts rows, and leaves those that exist as they are."""
         if table not in self._inserts:
@@ -231,9 +247,14 @@ def write_rows(
     connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
 ) -> None:
     """Run a statement for many rows, in chunks, so that not all of 10,000 are held at once."""
+    for chunk in _chunks(rows):
+        connection.execute(statement, chunk)
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     rest = iter(rows)
     while chunk := list(islice(rest, _CHUNK)):
-        connection.execute(statement, chunk)
+        yield chunk
 
 
 def new_claim() -> int:

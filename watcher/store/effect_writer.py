@@ -126,11 +126,11 @@ class EffectWriter:
                 for health in changes.sources.values()
             ),
         )
-        write_rows(
+        self._database.write_texts(
             self._connection,
-            self._database.upsert(tables.subjects),
+            tables.subjects,
             (
-                {"key": subject.key, "source": subject.source, "data": codec.encode(subject)}
+                (subject.key, subject.source, codec.encode(subject))
                 for subject in changes.subjects.values()
             ),
         )
@@ -160,11 +160,11 @@ class EffectWriter:
                 if _is_superfluous(alert)
             ),
         )
-        write_rows(
+        self._database.write_texts(
             self._connection,
-            self._database.upsert(tables.alerts),
+            tables.alerts,
             (
-                {"rule": alert.rule, "subject": alert.subject, "data": codec.encode(alert)}
+                (alert.rule, alert.subject, codec.encode(alert))
                 for alert in alerts
                 if not _is_superfluous(alert)
             ),
@@ -191,17 +191,11 @@ class EffectWriter:
                 for incident in changes.incidents.values()
             ),
         )
-        write_rows(
+        self._database.write_texts(
             self._connection,
-            self._database.upsert(tables.incident_alerts),
+            tables.incident_alerts,
             (
-                {
-                    "incident": alert.incident,
-                    "subject": alert.subject,
-                    "rule": alert.rule,
-                    "state": alert.state.value,
-                    "data": codec.encode(alert),
-                }
+                (alert.incident, alert.subject, alert.rule, alert.state.value, codec.encode(alert))
                 for alert in changes.incident_alerts.values()
             ),
         )

@@ -41,6 +41,22 @@ async def test_the_last_effect_on_a_subject_counts(opened, token):
     assert (await factories.load(opened)).subjects == (factories.subject(missed=3),)
 
 
+async def test_more_rows_than_the_driver_is_given_at_once_are_written_and_replaced(opened, token):
+    def outage(number, *, since):
+        key = f"vyvx/{number:04}"
+        yield factories.subject(key, since=since)
+        yield factories.alert(key, since=since)
+        yield factories.incident_alert(subject=key, since=since)
+
+    for since in (NOW, NOW + MINUTE):
+        rows = [effect for number in range(1_100) for effect in outage(number, since=since)]
+        await opened.commits.commit(token, factories.commit(factories.incident(), *rows))
+    loaded = await factories.load(opened)
+    assert loaded.subjects == tuple(rows[0::3])
+    assert loaded.alerts == tuple(rows[1::3])
+    assert loaded.incident_alerts == tuple(rows[2::3])
+
+
 async def test_equal_fields_share_one_mapping_after_loading(opened, token):
     similar = [factories.subject(f"vyvx/{number}") for number in range(3)]
     other = factories.subject("vyvx/9", fields={**similar[0].fields, "count": 3.0})
