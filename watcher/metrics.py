@@ -111,7 +111,7 @@ class Metrics:
         )
         self.clock_steps = Counter(
             "watcher_clock_steps_total",
-            "How often the machine's clock was set by more than 2 s",
+            "How often the clock was set by more than 2 s, or differed so at a takeover",
             ["direction"],
             registry=registry,
         )

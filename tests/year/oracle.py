@@ -16,6 +16,7 @@ of its first message. Laws:
 - nothing is held for good (laws/memory.py);
 - people have their way: silences and windows (laws/silences.py), acknowledgements and escalation
   (laws/calls.py), whose turn it is (laws/rota.py), what they press (laws/people.py);
+- nobody is told or called before a rule's time has passed (laws/early.py);
 - who presses a button is answered, and a press counts once (laws/buttons.py);
 - status never says fine while something cannot be told (laws/status.py);
 - what the broker retains is true, and never goes back (laws/retained.py);
@@ -30,6 +31,7 @@ from tests.year.laws import (
     bookings,
     buttons,
     calls,
+    early,
     faults_of_our_own,
     ledger,
     lines,
@@ -57,6 +59,7 @@ _LAWS = (
     lines.complaints,
     silences.complaints,
     calls.complaints,
+    early.complaints,
     rota.complaints,
     people.complaints,
     buttons.complaints,

@@ -130,6 +130,7 @@ async def run(
             on_health=mqtt.publish_source if mqtt else _ignore,
             on_silences=mqtt.publish_silences if mqtt else _ignore,
             on_clock_step=adopt_clock_step,
+            on_takeover=lambda step: clock_watch.show(step, reporter=reporter, metrics=metrics),
         )
         job_runner = jobs.Jobs(
             queue=store.jobs,

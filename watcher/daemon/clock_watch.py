@@ -36,8 +36,13 @@ async def watch_clock(
         if by:
             step = model.ClockStep.by(by, clock.now() + by)
             log.warning(step.sentence)
-            metrics.clock_steps.labels(step.direction).inc()
             await stepped(by)
-            reporter.clock_step = step
+            show(step, reporter=reporter, metrics=metrics)
         elif reporter.clock_step and clock.now() - reporter.clock_step.at > SHOWN_FOR:
             reporter.clock_step = None
+
+
+def show(step: model.ClockStep, *, reporter: status.StatusReporter, metrics: Metrics) -> None:
+    """Count a step, and show it from now on."""
+    metrics.clock_steps.labels(step.direction).inc()
+    reporter.clock_step = step

@@ -235,7 +235,10 @@ class Ingest:
             return event
         started, self._just_started = self._just_started, False
         return ports.RulesRead(
-            version=event.ruleset.version, started=started, last_success=event.unwatched_since
+            version=event.ruleset.version,
+            started=started,
+            last_success=event.unwatched_since,
+            moved=event.moved,
         )
 
     def _wake_loops(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:

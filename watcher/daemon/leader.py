@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
+_NOT_MOVED = timedelta()
 RETENTION_HOUR = 3  # UTC
 RETENTION_EVERY = timedelta(days=1)
 IDLE_RULES_SECONDS = 60.0  # between two looks for rules that match nothing
@@ -56,6 +57,7 @@ class Leader:
         on_health: Callable[[model.SourceHealth], None],
         on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
         on_clock_step: Callable[[timedelta], None],
+        on_takeover: Callable[[model.ClockStep], None] = lambda _: None,
     ) -> None:
         self.state: engine.State | None = None
         self.loops: dict[str, lifecycle.Loop] = {}
@@ -74,6 +76,7 @@ class Leader:
         self._on_health = on_health
         self._on_silences = on_silences
         self._on_clock_step = on_clock_step
+        self._on_takeover = on_takeover
         self._starting = asyncio.Lock()
         self._idle_rules: tuple[str, float, tuple[str, ...]] = ("", -math.inf, ())
         self._ingest: ingest.Ingest | None = None
@@ -98,8 +101,9 @@ class Leader:
                 await self._ingest.submit(model.ClockStepped(by=by))
 
     async def _start(self, token: int, group: asyncio.TaskGroup) -> None:
-        state = await self._load()
-        await self._take_back(state)
+        led_before, moved = self._store.leadership.clock_difference()
+        state = await self._load(moved)
+        await self._take_back(state, moved)
         writer = ingest.Ingest(
             commits=self._store.commits,
             inbox=self._store.inbox,
@@ -131,7 +135,11 @@ class Leader:
         self.state, self._ingest, self.loops["ingest"] = state, writer, writer
         self._overview, self._group = self._survey(state, idle_rules=()), group
         self._ingest_task = group.create_task(writer.run(), name="ingest")
-        await writer.submit(engine.Reloaded(ruleset=self.rules))
+        await writer.submit(engine.Reloaded(ruleset=self.rules, moved=moved))
+        if moved:
+            step = model.ClockStep.between(led_before, moved, self._clock.now())
+            log.warning(step.sentence)
+            self._on_takeover(step)
         self._metrics.is_leader.set(1)
         self._poll_tasks = [
             group.create_task(source_poller.run(), name=f"poll {name}")
@@ -139,10 +147,11 @@ class Leader:
         ]
         self._scheduler.start()
 
-    async def _take_back(self, state: engine.State) -> None:
+    async def _take_back(self, state: engine.State, moved: timedelta) -> None:
         """Move stored deadlines where the clock was set back while nobody watched."""
         polled_at = [health.last_success for health in state.health.values() if health.last_success]
-        ahead = max(polled_at, default=self._clock.now()) - self._clock.now()
+        now = self._clock.now() - moved  # on the clock of who led before
+        ahead = max(polled_at, default=now) - now
         if ahead > STEP:
             await self._store.commits.take_back(-ahead)
 
@@ -171,10 +180,11 @@ class Leader:
             **options,
         )
 
-    async def _load(self) -> engine.State:
-        """Return the state that the last commit has left."""
+    async def _load(self, moved: timedelta = _NOT_MOVED) -> engine.State:
+        """Return the state that the last commit has left; its times will be `moved`."""
+        now = self._clock.now()
         loaded = await self._store.commits.load(
-            now=self._clock.now(),
+            now=min(now, now - moved),  # the rest is over by either clock
             reopen_within=engine.REOPEN_WITHIN,
             keep_samples=engine.keep_samples(self.rules),
         )

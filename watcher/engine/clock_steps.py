@@ -58,8 +58,16 @@ def is_behind(unwatched_since: datetime, now: datetime) -> bool:
     return unwatched_since - now > _SKEW
 
 
-def started(ctx: StepContext, unwatched_since: datetime) -> None:
-    """Note since when nobody has watched; then no time that has passed lies ahead of now."""
+def started(ctx: StepContext, unwatched_since: datetime | None, moved: timedelta) -> None:
+    """Note since when nobody has watched; then no time that has passed lies ahead of now.
+
+    All times are those of a clock that ours is ahead of by `moved`.
+    """
+    if moved:
+        move(ctx, moved)
+    if unwatched_since is None:
+        return
+    unwatched_since += moved
     if is_behind(unwatched_since, ctx.now):
         move(ctx, ctx.now - unwatched_since)
     _take_back(ctx)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import get_args
 
@@ -21,6 +21,7 @@ from watcher.engine.step import Event, Reloaded, step
 
 _POLLS = (model.Polled, model.PollFailed)
 _NEEDS = frozenset(get_args(model.Need))
+_NOT_MOVED = timedelta()
 _NEWS = (model.Incident, model.IncidentAlert, model.Entry)
 
 # What the world does about a need: events, none of them earlier than the effect.
@@ -68,13 +69,18 @@ class Runner:
         self.now = max(self.now, until)
 
     def restart(
-        self, ruleset: Ruleset, at: datetime, *, unwatched_since: datetime | None = None
+        self,
+        ruleset: Ruleset,
+        at: datetime,
+        *,
+        unwatched_since: datetime | None = None,
+        moved: timedelta = _NOT_MOVED,
     ) -> Iterator[StepResult]:
         """Go on as a new process would: from what was stored, with no timer run meanwhile."""
         self._responses.clear()
         self.state = restore(ruleset, saved(self.state))
         self.now = at  # earlier than before, if the clock was set back meanwhile
-        yield self._step(Reloaded(ruleset=ruleset, unwatched_since=unwatched_since))
+        yield self._step(Reloaded(ruleset=ruleset, unwatched_since=unwatched_since, moved=moved))
 
     def _run(self, until: datetime, *, inclusive: bool) -> Iterator[StepResult]:
         while True:

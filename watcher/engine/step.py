@@ -7,7 +7,7 @@ events and times give the same effects, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -34,10 +34,15 @@ from watcher.model import AlertState, Visibility
 
 
 class Reloaded(Struct, frozen=True, kw_only=True):
-    """New rules are in force. At a start, nobody has watched since `unwatched_since`."""
+    """New rules are in force. At a start, nobody has watched since `unwatched_since`.
+
+    That, and every other time, is on the clock of the daemon that led before: ours is ahead of it
+    by `moved`.
+    """
 
     ruleset: Ruleset
     unwatched_since: datetime | None = None
+    moved: timedelta = timedelta()
 
 
 Event = model.Event | Reloaded
@@ -125,8 +130,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     """Put new rules in force: what fires goes on, what no rule watches any more is resolved."""
     state, ruleset = ctx.state, event.ruleset
     ctx.adopt_rules(ruleset)
-    if event.unwatched_since is not None:
-        clock_steps.started(ctx, event.unwatched_since)
+    clock_steps.started(ctx, event.unwatched_since, event.moved)
     suppression.refresh(ctx)
     ctx.agenda.review_all_works()
     hours.refresh(ctx)

@@ -59,7 +59,10 @@ class History(Struct, kw_only=True):
             case ports.Loaded():
                 self._load(what, at)
             case ports.RulesRead(started=True):
-                self._leave(min(what.last_success or at, at))
+                now = at - what.moved  # on the clock of the daemon that led before
+                self._leave(min(what.last_success or now, now))
+                if what.moved:
+                    self._set_clock(what.moved, at)
             case model.Stalled():
                 self._leave(what.since)
             case model.ClockStepped():

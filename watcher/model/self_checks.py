@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from watcher.model.formatting import format_time
 from watcher.model.quantities import format_duration
 
+_HOW = "timedatectl, chronyc tracking"
+
 
 class DrillState(StrEnum):
     """What the last drill says of the way to people."""
@@ -62,7 +64,10 @@ class SelfChecks(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ClockStep(Struct, frozen=True, kw_only=True, gc=False):
-    """The machine's clock was set at `at`, on the new time, by so many seconds; negative: back."""
+    """The machine's clock was set at `at`, on the new time, by so many seconds; negative: back.
+
+    Or every mark was moved by as much, because another clock counts from then on.
+    """
 
     at: datetime
     seconds: float
@@ -73,9 +78,21 @@ class ClockStep(Struct, frozen=True, kw_only=True, gc=False):
         """Return what is said of a step by a span."""
         step = cls(at=at, seconds=span.total_seconds(), sentence="")
         of, time = format_duration(abs(span)), format_time(at)
-        check = "check its time service (timedatectl, chronyc tracking)"
+        check = f"check its time service ({_HOW})"
         sentence = f"the machine's clock was set {step.direction} by {of} at {time}: {check}"
         return replace(step, sentence=sentence)
+
+    @classmethod
+    def between(cls, led_before: str, span: timedelta, at: datetime) -> ClockStep:
+        """Return what is said of a takeover from a daemon whose clock ours is ahead of by a span.
+
+        A span that is negative says that ours is behind.
+        """
+        of, time = format_duration(abs(span)), format_time(at)
+        differs = f"{of} {'behind' if span > timedelta(0) else 'ahead of'} ours"
+        check = f"check the time service of both hosts ({_HOW})"
+        sentence = f"the clock of {led_before}, which led until {time}, was {differs}: {check}"
+        return cls(at=at, seconds=span.total_seconds(), sentence=sentence)
 
     @property
     def direction(self) -> str:

@@ -43,12 +43,14 @@ class Envelope(Struct, frozen=True, kw_only=True):
 class RulesRead(Struct, frozen=True, kw_only=True):
     """Rules and inventory of this version came into force; `started`: at a start of the daemon.
 
-    `last_success` is when a source was last polled before then.
+    `last_success` is when a source was last polled before then. `moved`: our clock was so far ahead
+    of that of the daemon that led before, and every mark was moved by it; `last_success` was not.
     """
 
     version: str
     started: bool = False
     last_success: datetime | None = None
+    moved: timedelta = timedelta()
 
 
 class Commit(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,17 @@ class Commit(Struct, frozen=True, kw_only=True):
     inbox: int | None = None  # the number of the inbox row that this event was
     note: str = ""
     matters: bool = False
+
+    @property
+    def moves(self) -> timedelta:
+        """By how much every mark moves."""
+        match self.event:
+            case model.ClockStepped():
+                return self.event.by
+            case RulesRead():
+                return self.event.moved
+            case _:
+                return timedelta()
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
@@ -159,8 +172,8 @@ class CommitLog(Protocol):
     ) -> list[PendingDelivery]:
         """Write one event's effects in one transaction, and return what was claimed in it.
 
-        A ClockStepped moves the deadlines of deliveries and jobs as well. Raises PermanentError
-        when `token` is not the leader's any more.
+        What moves every mark moves the deadlines of deliveries and jobs as well. Raises
+        PermanentError when `token` is not the leader's any more.
         """
 
 

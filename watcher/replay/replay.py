@@ -46,6 +46,7 @@ class _Steps:
         if isinstance(record.what, model.ClockStepped):
             self._stepped += record.what.by
         elif isinstance(record.what, ports.RulesRead) and record.what.started:
+            self._stepped += record.what.moved
             # The clock may have been set back while no daemon ran.
             self._stepped += min(record.at - self._stepped - self._last, timedelta(0))
         self._last = max(self._last, record.at - self._stepped)
@@ -104,9 +105,14 @@ class Replay:
             case ports.RulesRead():
                 if record.what.last_success is not None:
                     yield from self._runner.wait(record.what.last_success)
-                self._stepped += min(record.at - self._runner.now, timedelta(0))
+                self._stepped += record.what.moved
+                ahead = self._runner.now + record.what.moved - record.at
+                self._stepped -= max(ahead, timedelta(0))
                 yield from self._runner.restart(
-                    self._rules, record.at, unwatched_since=record.what.last_success
+                    self._rules,
+                    record.at,
+                    unwatched_since=record.what.last_success,
+                    moved=record.what.moved,
                 )
             case _:
                 if not self._started:  # the records of a service begin without a start of a daemon

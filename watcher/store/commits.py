@@ -93,6 +93,9 @@ class CommitLog:
 
         After a TemporaryError it may or may not have been written: only a new load() shows.
         """
+        moved, stepped = commit.moves, self._database.stepped
+        if isinstance(commit.event, model.ClockStepped):
+            stepped += commit.event.by
 
         def prepare() -> tuple[changeset.Changeset, list[dict[str, Any]]]:
             return changeset.gather(commit.effects), _journal_rows(commit)
@@ -103,8 +106,9 @@ class CommitLog:
             leadership.require(connection, token, self._database.session)
             if _is_news(connection, commit, changes):
                 connection.execute(insert(tables.journal), rows)
-            if isinstance(commit.event, model.ClockStepped):  # before anything of the new time
-                clock_steps.move(self._database, connection, commit.event.by)
+            if moved:  # before anything of the new time
+                leadership.note_moved(connection, stepped)
+                clock_steps.move(self._database, connection, moved)
             EffectWriter(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
                 connection.execute(
@@ -116,8 +120,7 @@ class CommitLog:
         is_poll = isinstance(commit.event, model.Polled | model.PollFailed)
         adds_nothing = is_poll and changes.only_subjects and not changes.history
         claimed = await self._database.run_writing(write, claims=adds_nothing)
-        if isinstance(commit.event, model.ClockStepped):
-            self._database.stepped += commit.event.by  # before anybody else has the turn
+        self._database.stepped = stepped  # before anybody else has the turn
         return claimed
 
     async def take_back(self, by: timedelta) -> None:

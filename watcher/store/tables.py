@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+INGEST = "ingest"  # the lease of the one that leads
 
 # The end in the table of what has none: later than everything, and readable on every database.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -69,6 +70,8 @@ lease = Table(
     Column("token", BigInteger, nullable=False),
     Column("taken_at", Moment, nullable=False),
     Column("session", Text, nullable=False, server_default=""),
+    # Microseconds: what the marks' clock shows is `daemons.clock` of the leader, and this.
+    Column("stepped", BigInteger, nullable=False, server_default="0"),
 )
 
 # The daemons that use this database; one that has no row has been evicted.
@@ -79,6 +82,8 @@ daemons = Table(
     Column("instance", Text, nullable=False),
     Column("since", Moment, nullable=False),
     Column("until", Moment, nullable=False),
+    # What its clock showed then, without what it was set by since it leads.
+    Column("clock", Moment),
 )
 
 sources = Table(

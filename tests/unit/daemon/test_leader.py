@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from tests.fakes import engine_world, factories, notices
 from watcher import engine, model
@@ -38,7 +39,7 @@ class Vendor:
 
 
 @asynccontextmanager
-async def leading(folder, *rules, kept=(), clock=None):
+async def leading(folder, *rules, kept=(), clock=None, ahead_of=None, on_takeover=None):
     clock = clock or SystemClock()
     async with (
         store.open(f"sqlite:///{folder / 'w.db'}", clock=clock) as database,
@@ -59,8 +60,11 @@ async def leading(folder, *rules, kept=(), clock=None):
             jobs_wakeup=Wakeup(),
             on_health=lambda _: None,
             on_clock_step=clock.adopt,
+            on_takeover=on_takeover,
         )
         assert token is not None
+        if ahead_of:
+            database.leadership.clock_difference = lambda: ahead_of
         await watch.start(token, group)
         yield watch
 
@@ -320,3 +324,28 @@ async def test_circuits_of_works_that_are_over_are_not_counted_as_asked_about(tm
         assert watch.overview().circuits_asked == 2
         await watch.stop_polling()
         await watch.stop()
+
+
+@pytest.mark.parametrize(
+    ("by", "differs"), [(2 * HOUR, "2 h behind ours"), (-2 * HOUR, "2 h ahead of ours")]
+)
+async def test_one_that_takes_over_moves_every_mark_to_its_own_clock_and_says_so(
+    tmp_path, by, differs
+):
+    polled_at = wall() - by - timedelta(minutes=1)
+    alert = factories.alert(state=model.AlertState.PENDING, since=polled_at, due=polled_at)
+    kept = factories.health(last_success=polled_at), factories.subject("vyvx/1"), alert
+    takeovers: list[model.ClockStep] = []
+    held = engine_world.rule(hold=timedelta(minutes=10))
+    with capture_logs() as logs:
+        async with leading(
+            tmp_path, held, kept=kept, ahead_of=("ops2", by), on_takeover=takeovers.append
+        ) as watch:
+            assert watch.state.alert("vyvx/1", "down").since == polled_at + by
+            assert watch.state.health["vyvx"].last_success == polled_at + by
+            await stop(watch)
+    (step,) = takeovers
+    assert step.seconds == by.total_seconds()
+    assert step.sentence.startswith("the clock of ops2, which led until ")
+    assert f", was {differs}: check the time service of both hosts" in step.sentence
+    assert step.sentence in [log["event"] for log in logs if log["log_level"] == "warning"]

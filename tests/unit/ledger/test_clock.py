@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.unit.ledger.test_ledger import DAY, HOUR, MINUTE, START, ledger_of, polled
 from watcher import model, ports
 from watcher.ledger.states import Condition
@@ -47,3 +49,22 @@ def test_while_the_machine_slept_nothing_is_known():
         polled(DAY + HOUR + MINUTE, a="online"),
     )
     assert circuit.of(Condition.BLIND) == HOUR + MINUTE
+
+
+@pytest.mark.parametrize(
+    ("by", "down", "blind"),
+    [(2 * HOUR, 9 * MINUTE, 2 * HOUR + MINUTE), (-2 * HOUR, 10 * MINUTE, timedelta(0))],
+)
+def test_one_that_takes_over_goes_on_with_what_was_written_on_another_clock(by, down, blind):
+    """Down for ten minutes, of which nobody looked for one; what its clock never had is unknown."""
+    last = START + DAY + 5 * MINUTE
+    moved = ports.RulesRead(version="1", started=True, last_success=last, moved=by)
+    circuit = ledger_of(
+        polled(timedelta(0), a="online"),
+        polled(DAY, a="offline"),
+        polled(DAY + 5 * MINUTE),
+        ports.Recorded(at=START + DAY + 6 * MINUTE + by, what=moved),
+        polled(DAY + 6 * MINUTE + by, a="offline"),
+        polled(DAY + 10 * MINUTE + by, a="online"),
+    )
+    assert (circuit.of(Condition.DOWN), circuit.of(Condition.BLIND)) == (down, blind)

@@ -37,7 +37,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     answers = people.answers_of(trace) if any(trace.of("pressed")) else {}
     for rule in faults(plan):
         for channel in (DUTY, BOSS):
-            steps = _steps(plan, rule, channel)
+            steps = steps_of(plan, rule, channel)
             if not any(step.after for step in steps):
                 continue
             for circuit in plan.circuits:
@@ -45,7 +45,8 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
                     yield from _about(plan, trace, rule, circuit, answers, channel, steps)
 
 
-def _steps(plan: Plan, rule: Rule, channel: str) -> list[Step]:
+def steps_of(plan: Plan, rule: Rule, channel: str) -> list[Step]:
+    """Return what the rules said of a channel, one after the other."""
     versions: list[tuple[datetime, Rule | Reload]] = [(plan.begin - timedelta(days=1), rule)]
     versions += [(fact.at, fact) for fact in plan.facts if isinstance(fact, Reload)]
     ends = [*(begin for begin, _ in versions[1:]), plan.end + timedelta(days=1)]

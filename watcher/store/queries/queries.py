@@ -12,7 +12,6 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.store import codec, tables
 from watcher.store.database import Database
-from watcher.store.leadership import INGEST
 from watcher.store.queries.samples import read_samples
 from watcher.store.queries.views import read_views
 
@@ -285,7 +284,9 @@ class Queries:
         """Return the daemons that have renewed in time, the leader first."""
         daemons, lease = tables.daemons, tables.lease
         async with self._database.read() as connection:
-            leader = await connection.scalar(select(lease.c.session).where(lease.c.name == INGEST))
+            leader = await connection.scalar(
+                select(lease.c.session).where(lease.c.name == tables.INGEST)
+            )
             rows = await connection.execute(
                 select(daemons)
                 .where(daemons.c.until > self._database.dialect.moment(self._clock.now()))
