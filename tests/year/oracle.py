@@ -19,6 +19,7 @@ of its first message. Laws:
 - nobody is told or called before a rule's time has passed (laws/early.py);
 - who presses a button is answered, and a press counts once (laws/buttons.py);
 - status never says fine while something cannot be told (laws/status.py);
+- `why` can always answer, and says what the vendor did (laws/whys.py);
 - what the broker retains is true, and never goes back (laws/retained.py);
 - what the ledger says of each circuit is what the vendor did (laws/ledger.py).
 
@@ -43,6 +44,7 @@ from tests.year.laws import (
     states,
     status,
     storms,
+    whys,
     works,
 )
 from tests.year.plan import Plan
@@ -53,6 +55,7 @@ _LAWS = (
     retained.complaints,
     ledger.complaints,
     status.complaints,
+    whys.complaints,
     bookings.complaints,
     storms.complaints,
     works.complaints,

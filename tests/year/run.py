@@ -23,6 +23,7 @@ from tests.year.doors import Doors
 from tests.year.loop import run_to_end
 from tests.year.machine import Installation, Machine
 from tests.year.peers import carrier
+from tests.year.peers.askers import Askers
 from tests.year.peers.carrier import Carrier
 from tests.year.peers.operators import Operators
 from tests.year.peers.people import People
@@ -52,6 +53,7 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
             for machine in machines:
                 machine.start()
             operators = Operators(world, doors, machines)
+            Askers(world, doors, machines, installation.broker)
             await asyncio.sleep((plan.end - plan.begin).total_seconds())
             installation.broker.record_retained()
             world.record("held", **memory.held(installation.disk, plan.end, plan.retention))

@@ -14,6 +14,8 @@ By `what`, its `fields`:
 - `answered`: `id`, `text`: what the person who pressed reads.
 - `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and
   the `report`.
+- `why`: what `daemon` answered to `watcher why` about a `circuit` (`code`, `answer`) and about the
+  `incident` that it named, or that MQTT showed last; `asked`: when.
 - `retained`: at the end, what a new subscriber gets: `topics`, each with its payload.
 - `held`: what the database and the engine hold at the end (memory.py): `rows` of each table, those
   `overdue`, `live` incidents, and of the `engines` how many objects. This alone is taken from

@@ -33,10 +33,10 @@ class People:
 
     def _press(self, press: Press, identity: str) -> None:
         """Press for the newest incident about a circuit, which may be over."""
-        newest = self._newest(press.circuit)
-        if newest is None:
+        shown = newest(self._broker, self._subjects[press.circuit])
+        if shown is None:
             return
-        opened, incident = newest
+        opened, incident = shown
         request = {"by": press.by, "id": identity, "incident": incident}
         if press.what == "note":
             request["text"] = f"note {identity}"
@@ -78,16 +78,17 @@ class People:
         topic, payload = f"{_COMMANDS}/{command}", json.dumps(request).encode()
         self._broker.publish(topic, payload, retain=False)
 
-    def _newest(self, circuit: str) -> tuple[str, str] | None:
-        """Return when the newest incident about a circuit was opened, and its id."""
-        incidents = [
-            json.loads(payload)
-            for topic, payload in self._broker.retained.items()
-            if topic.startswith(_INCIDENTS) and topic.count("/") == 2 and payload
-        ]
-        about = [
-            (incident["opened_at"], incident["id"])
-            for incident in incidents
-            if any(alert["subject"] == self._subjects[circuit] for alert in incident["alerts"])
-        ]
-        return max(about, default=None)
+
+def newest(broker: Broker, subject: str) -> tuple[str, str] | None:
+    """Return when the newest incident about a subject was opened, and its id."""
+    incidents = [
+        json.loads(payload)
+        for topic, payload in broker.retained.items()
+        if topic.startswith(_INCIDENTS) and topic.count("/") == 2 and payload
+    ]
+    about = [
+        (incident["opened_at"], incident["id"])
+        for incident in incidents
+        if any(alert["subject"] == subject for alert in incident["alerts"])
+    ]
+    return max(about, default=None)
