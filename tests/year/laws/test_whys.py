@@ -42,14 +42,16 @@ def subject(state="offline", since=SEEN_AT, rule="firing", incident="w-1"):
 
 
 UP = subject("online", UP_AT + MINUTE, rule="")
-TOLD = f"receiver noc: notified of everything (channel C00000NOC1, ts {TS}, shows open/critical)"
+NOTIFIED = (
+    f"receiver noc: notified of everything (channel C00000NOC1, ts {TS}, shows open/critical)"
+)
 
 
-def incident(status="open since", since=SEEN_AT, by="down-vyvx", told=(TOLD,)):
+def incident(status="open since", since=SEEN_AT, by="down-vyvx", notified=(NOTIFIED,)):
     return [
         "w-1: Feed 3 is offline",
         f"critical, by rule {by}: {status} {_time(since)}, 9 min so far",
-        *told,
+        *notified,
     ]
 
 
@@ -129,18 +131,18 @@ def test_an_incident_by_another_rule_or_of_another_time_is_found():
     assert wrong(subject(), incident(since=DOWN_AT - MINUTE)) == ["untrue"]
 
 
-def test_an_incident_that_is_neither_told_nor_held_back_is_found():
-    assert wrong(subject(), incident(told=())) == ["unexplained"]
-    other = TOLD.replace(TS, "1.2")
-    assert wrong(subject(), incident(told=(other,))) == ["untrue"]
+def test_an_incident_that_is_neither_notified_nor_held_back_is_found():
+    assert wrong(subject(), incident(notified=())) == ["unexplained"]
+    other = NOTIFIED.replace(TS, "1.2")
+    assert wrong(subject(), incident(notified=(other,))) == ["untrue"]
 
 
 def test_a_reason_has_to_be_there():
-    silenced = incident(told=("it is silenced",))
+    silenced = incident(notified=("it is silenced",))
     silence = Silence(at=at(0.5), begin=at(0.5), until=UP_AT, circuit="103")
     assert wrong(subject(), silenced) == ["untrue"]
     assert wrong(subject(), silenced, plan=replace(MORNING, facts=(silence, *MORNING.facts))) == []
-    planned = incident(told=("it belongs to planned works CHG of Lumen",))
+    planned = incident(notified=("it belongs to planned works CHG of Lumen",))
     assert wrong(subject(), planned) == ["untrue"]
 
 
@@ -180,5 +182,5 @@ BROKEN = {
 def test_a_why_that_is_wrong_is_found(name):
     function, substitute, complaint = BROKEN[name]
     with mock.patch.object(explain, function, substitute):
-        found = {line.partition(":")[0] for line in whys.complaints(MORNING, run(MORNING))}
-    assert found == {complaint}
+        wrongs = {line.partition(":")[0] for line in whys.complaints(MORNING, run(MORNING))}
+    assert wrongs == {complaint}

@@ -159,7 +159,7 @@ class _About:
     def _about_incident(
         self, spans: Sequence[tuple[Rule, Outage]], live: Sequence[str], lines: Sequence[str]
     ) -> Iterator[str]:
-        """Yield where it is told otherwise than it was."""
+        """Yield where it is notified otherwise than it was."""
         is_open = any(word in lines[1] for word in _LIVE)
         if "Storm on" in lines[0]:
             return
@@ -195,16 +195,16 @@ class _About:
 
     def _notified(self, lines: Sequence[str]) -> Iterator[str]:
         """Yield where it neither says that people were notified nor what keeps them from it."""
-        told = [found for line in lines if (found := _POSTED.search(line))]
+        notified = [match for line in lines if (match := _POSTED.search(line))]
         is_silenced, is_works = "it is silenced" in lines, _any(lines, "it belongs to planned")
-        for found in told:
-            if found.group(1) != NOC or found.group(2) not in self._posted:
-                yield f"untrue: incident of {self._of}, {found.group()!r} is no message"
+        for match in notified:
+            if match.group(1) != NOC or match.group(2) not in self._posted:
+                yield f"untrue: incident of {self._of}, {match.group()!r} is no message"
         if is_silenced and not self._may_be_silenced():
             yield f"untrue: incident of {self._of} is silenced, and nobody silenced it"
         if is_works and not is_planned(self._plan, self._circuit):
             yield f"untrue: incident of {self._of} is planned, and nobody announced it"
-        if not (told or is_silenced or is_works):
+        if not (notified or is_silenced or is_works):
             yield f"unexplained: {self._of} is down, neither notified nor held back: {lines}"
 
     def _may_be_silenced(self) -> bool:
@@ -230,10 +230,10 @@ def _word(circuit: Circuit, fact: Status | None) -> str:
 
 
 def _since(line: str) -> datetime:
-    found = _SINCE.search(line)
-    if found is None:
+    match = _SINCE.search(line)
+    if match is None:
         return datetime.min.replace(tzinfo=UTC)
-    return datetime.fromisoformat(found.group(1)).replace(tzinfo=UTC)
+    return datetime.fromisoformat(match.group(1)).replace(tzinfo=UTC)
 
 
 def _is_live(line: str) -> bool:

@@ -17,6 +17,7 @@ from tests.year.world import World
 
 _MOST = 100  # questions in all
 _MOST_OF_LONG = 40  # of a plan of more than two days
+_BEFORE = timedelta(seconds=1.7)  # it changes, and not when status is asked for
 _SOON = timedelta(seconds=5)  # after a poll
 _ROOM = timedelta(seconds=70)  # beyond two polls and `for`, when people must know
 _RESOURCE = "/why/{key}"
@@ -82,7 +83,7 @@ def _wanted(plan: Plan) -> Iterator[tuple[datetime, Circuit]]:
     hold = max((rule.hold for rule in plan.rules), default=timedelta())
     for fact in plan.statuses:
         circuit = circuits[fact.circuit]
-        yield fact.at - timedelta(seconds=1), circuit
+        yield fact.at - _BEFORE, circuit
         yield fact.at + plan.interval + _SOON, circuit
         yield fact.at + hold + 2 * plan.interval + _ROOM, circuit
     for number, circuit in enumerate(plan.circuits):
