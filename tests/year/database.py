@@ -69,8 +69,10 @@ class Disk:
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", factory=_Connection, isolation_level=None)
-        self.reader, self.writer = self._engine(), self._engine()
-        sqlite_threads.begin_with(self.writer, "BEGIN")  # fails within another one
+        writer = self._engine()
+        sqlite_threads.begin_with(writer, "BEGIN")  # fails within another one
+        self.reader = _threadless(self._engine())  # which reads between two writes
+        self.writer = _threadless(writer)
 
     def _engine(self) -> Engine:
         engine = create_engine(
@@ -80,6 +82,8 @@ class Disk:
 
     def close(self) -> None:
         """End it: nobody uses it any more."""
+        self.reader.close_connections()
+        self.writer.close_connections()
         sqlite3.Connection.close(self.connection)
 
 
@@ -107,8 +111,8 @@ class _InMemory(sqlite.Sqlite):
         self.name = "in memory"
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.caution = ""
-        self.reader = _threadless(disk.reader)  # which reads between two writes
-        self.writer = _threadless(disk.writer)
+        self.reader = disk.reader
+        self.writer = disk.writer
         self.write_lock = _Turn()
         self._path = Path("in memory")
         self._locked = False

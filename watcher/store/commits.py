@@ -5,7 +5,7 @@ Law: one transaction for each event, which first checks that its daemon still le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,10 @@ class CommitLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # What the last commit left of each source, under the token that it was made with: nobody
+        # else writes that as long as this daemon leads.
+        self._health: dict[str, model.SourceHealth] = {}
+        self._led_by = 0
 
     async def load(
         self, *, now: datetime, reopen_within: timedelta, keep_samples: timedelta
@@ -101,10 +105,11 @@ class CommitLog:
             return changeset.gather(commit.effects), _journal_rows(commit)
 
         changes, rows = await off_loop.run(prepare) if _is_long(commit) else prepare()
+        before = self._health if token == self._led_by else {}
 
         def write(connection: Connection) -> list[ports.PendingDelivery]:
             leadership.require(connection, token, self._database.session)
-            if _is_news(connection, commit, changes):
+            if _is_news(connection, commit, changes, before):
                 connection.execute(insert(tables.journal), rows)
             if moved:  # before anything of the new time
                 leadership.note_moved(connection, stepped)
@@ -121,6 +126,9 @@ class CommitLog:
         adds_nothing = is_poll and changes.only_subjects and not changes.history
         claimed = await self._database.run_writing(write, claims=adds_nothing)
         self._database.stepped = stepped  # before anybody else has the turn
+        # Where the clock was set, what is stored has moved.
+        self._health = {} if moved else {**before, **changes.sources}
+        self._led_by = token
         return claimed
 
     async def take_back(self, by: timedelta) -> None:
@@ -229,7 +237,12 @@ def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:
     }
 
 
-def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Changeset) -> bool:
+def _is_news(
+    connection: Connection,
+    commit: ports.Commit,
+    changes: changeset.Changeset,
+    health_before: Mapping[str, model.SourceHealth],
+) -> bool:
     """Return whether a replay needs this event; one that changed nothing it does not."""
     if isinstance(commit.event, model.HistoryRead) and changes.only_subjects:
         return bool(commit.event.alarms)  # an empty answer decides nothing later either
@@ -241,13 +254,15 @@ def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Ch
     ):
         return True
     for health in changes.sources.values():
-        stored = connection.scalar(_HEALTH, {"of_source": health.source})
-        if stored is None:
-            return True
-        before = codec.SOURCE.decode(stored)
-        if replace(health, last_success=before.last_success) != before:
+        before = health_before.get(health.source) or _stored_health(connection, health.source)
+        if before is None or replace(health, last_success=before.last_success) != before:
             return True
     return False
+
+
+def _stored_health(connection: Connection, source: str) -> model.SourceHealth | None:
+    stored = connection.scalar(_HEALTH, {"of_source": source})
+    return None if stored is None else codec.SOURCE.decode(stored)
 
 
 def read_rows(result: Result[Any] | ScalarResult[Any]) -> list[Any]:

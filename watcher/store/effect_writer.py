@@ -102,6 +102,9 @@ class EffectWriter:
 
     def write(self, changes: changeset.Changeset, at: datetime) -> None:
         """Write the whole changeset; receipts and jobs become due at `at`."""
+        if changes.only_subjects and not changes.history:  # as after most polls
+            self._write_sources(changes)
+            return
         self._forget(changes)
         self._write_sources(changes)
         self._write_alerts(changes)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, Row, exists, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, exists, insert, select, tuple_, update
 
 from watcher import model, ports
 from watcher.store import codec, tables
@@ -21,6 +21,18 @@ from watcher.store.database import Database, is_free, new_claim, next_claimable
 from watcher.store.idle import IdleLooks
 from watcher.store.queries.views import read_views
 
+# Built once, because building them takes longer than running them.
+_HELD = update(tables.receipts).where(
+    tables.receipts.c.incident == bindparam("of_incident"),
+    tables.receipts.c.receiver == bindparam("of_receiver"),
+    tables.receipts.c.token == bindparam("of_token"),
+)
+# Locked, so that the writer's next change of it comes after this or is seen here.
+_NEWEST = (
+    select(tables.incidents.c.version, tables.incidents.c.entries, tables.incidents.c.data)
+    .where(tables.incidents.c.id == bindparam("incident"))
+    .with_for_update(read=True)
+)
 _Due = Row[str, str, datetime, str]  # incident, receiver, since when it is pending, its data
 
 
@@ -90,16 +102,11 @@ class Outbox:
         A receipt that still lags is due at once or, after failures, not before `again_at`. Without
         `again_at` the receipt's own `due` counts.
         """
-        incidents, stepped = tables.incidents, self._database.stepped
+        stepped = self._database.stepped
 
         def release(connection: Connection) -> None:
             again = None if again_at is None else again_at + self._database.stepped - stepped
-            # Locked, so that the writer's next change of it comes after this or is seen here.
-            row = connection.execute(
-                select(incidents.c.version, incidents.c.entries, incidents.c.data)
-                .where(incidents.c.id == receipt.incident)
-                .with_for_update(read=True)
-            ).first()
+            row = connection.execute(_NEWEST, {"incident": receipt.incident}).first()
             lags = row is not None and (
                 0 < receipt.parent_version < row.version  # at least its message is to be edited
                 or (
@@ -220,21 +227,19 @@ def _write(
     token: int,
     claim: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    table = tables.receipts
+    # The parameters name the columns that are written, beside those of the condition.
     written = connection.execute(
-        update(table)
-        .where(
-            table.c.incident == receipt.incident,
-            table.c.receiver == receipt.receiver,
-            table.c.token == token,
-        )
-        .values(
-            parent_version=receipt.parent_version,
-            told_through=receipt.told_through,
-            failures=receipt.failures,
-            data=codec.encode(receipt),
+        _HELD,
+        {
+            "of_incident": receipt.incident,
+            "of_receiver": receipt.receiver,
+            "of_token": token,
+            "parent_version": receipt.parent_version,
+            "told_through": receipt.told_through,
+            "failures": receipt.failures,
+            "data": codec.encode(receipt),
             **claim,
-        )
+        },
     )
     if written.rowcount == 0:
         raise model.PermanentError(

@@ -171,6 +171,19 @@ async def test_a_poll_that_changed_nothing_writes_its_source_alone(opened, token
     assert len(await factories.rows(opened, tables.journal)) == 1  # the first sight
 
 
+async def test_a_new_leader_does_not_go_by_what_it_wrote_before(opened, token):
+    """Between two terms of this daemon another one has found a source failing."""
+    poll = model.Polled(source="vyvx", total=1)
+    seen, failing = factories.health(), factories.health(failing_since=NOW)
+    await opened.commits.commit(token, factories.commit(seen, event=poll))
+    other = await opened.leadership.acquire("another")
+    log = commits.CommitLog(opened.database)
+    await log.commit(other, factories.commit(failing, event=poll))
+    again = await opened.leadership.acquire("tests")
+    await opened.commits.commit(again, factories.commit(seen, event=poll))
+    assert len(await factories.rows(opened, tables.journal)) == 3
+
+
 @pytest.mark.parametrize(
     ("event", "effects", "kind"),
     [

@@ -27,22 +27,40 @@ class ThreadedEngine:
         self._engine = engine
         self._threads = ThreadPoolExecutor(threads, name)
         self._free = asyncio.Semaphore(connections)
+        # Open, and in no transaction: to take one out of the pool for each takes longer than a
+        # statement.
+        self._idle: list[Connection] = []
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction, as one piece."""
 
         def run() -> Result:
-            with self._engine.begin() as connection:
-                return work(connection)
+            connection = self.take()
+            try:
+                with connection.begin():
+                    result = work(connection)
+            except BaseException:
+                connection.close()  # the next one is a new one
+                raise
+            self.give_back(connection)
+            return result
 
         async with self._free:
             return await off_loop.run(run, self._threads)
+
+    def take(self) -> Connection:
+        """Return a connection that nobody else uses, in one of the threads."""
+        return self._idle.pop() if self._idle else self._engine.connect()
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection for the next one who takes it."""
+        self._idle.append(connection)
 
     @contextlib.asynccontextmanager
     async def connect(self) -> AsyncIterator[ThreadedConnection]:
         """Open a connection; what is not committed at the end is rolled back."""
         async with self._free:
-            connection = ThreadedConnection(self._engine, self._threads)
+            connection = ThreadedConnection(self, self._threads)
             try:
                 yield connection
             finally:
@@ -58,14 +76,20 @@ class ThreadedEngine:
 
     async def dispose(self) -> None:
         """Close the connections, then end the threads."""
-        await off_loop.run(self._engine.dispose, self._threads)
+        await off_loop.run(self.close_connections, self._threads)
         self._threads.shutdown()
+
+    def close_connections(self) -> None:
+        """Close those that nobody uses, in one of the threads."""
+        while self._idle:
+            self._idle.pop().close()
+        self._engine.dispose()
 
 
 class ThreadedConnection:
     """A connection whose statements are awaited; what they return has been read as a whole."""
 
-    def __init__(self, engine: Engine, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: ThreadedEngine, threads: ThreadPoolExecutor) -> None:
         self._engine = engine
         self._threads = threads
         self._connection: Connection | None = None  # made in a thread, with the first statement
@@ -75,7 +99,7 @@ class ThreadedConnection:
 
         def run() -> Result:
             if self._connection is None:
-                self._connection = self._engine.connect()
+                self._connection = self._engine.take()
             return work(self._connection)
 
         return await off_loop.run(run, self._threads)
@@ -101,8 +125,14 @@ class ThreadedConnection:
 
     async def close(self) -> None:
         """Roll back what is not committed, and give the connection back."""
-        if self._connection is not None:
-            await off_loop.run(self._connection.close, self._threads)
+        if (connection := self._connection) is None:
+            return
+
+        def give_back() -> None:
+            connection.rollback()
+            self._engine.give_back(connection)
+
+        await off_loop.run(give_back, self._threads)
 
 
 def begin_with(engine: Engine, statement: str) -> None:
@@ -110,4 +140,6 @@ def begin_with(engine: Engine, statement: str) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        cursor = connection.connection.cursor()  # SQLAlchemy's way to it takes as long again
+        cursor.execute(statement)
+        cursor.close()

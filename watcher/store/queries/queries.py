@@ -18,6 +18,17 @@ from watcher.store.queries.views import read_views
 _IS_ANNOUNCEMENT = (tables.incidents.c.rule == model.ANNOUNCEMENT) & (
     tables.incidents.c.source == model.WORKS
 )
+# Built once, because building them takes longer than running them.
+_ALL_INCIDENTS = (
+    select(tables.incidents.c.data)
+    .order_by(tables.incidents.c.opened_at.desc(), tables.incidents.c.id)
+    .limit(bindparam("most"))
+)
+_INCIDENTS = _ALL_INCIDENTS.where(~_IS_ANNOUNCEMENT)
+_IN_STATUS = {
+    query: query.where(tables.incidents.c.status.in_(bindparam("statuses", expanding=True)))
+    for query in (_ALL_INCIDENTS, _INCIDENTS)
+}
 _ALERT = tables.incident_alerts.c
 _ALL_ALERTS = (
     select(_ALERT.data)
@@ -41,14 +52,16 @@ class Queries:
         announcements: bool = False,
     ) -> list[model.Incident]:
         """Return the newest incidents first."""
-        table = tables.incidents
-        query = select(table.c.data).order_by(table.c.opened_at.desc(), table.c.id).limit(limit)
-        if not announcements:
-            query = query.where(~_IS_ANNOUNCEMENT)
+        query = _ALL_INCIDENTS if announcements else _INCIDENTS
+        asked: dict[str, object] = {"most": limit}
         if statuses is not None:
-            query = query.where(table.c.status.in_([status.value for status in statuses]))
-        async with self._database.read() as connection:
-            return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
+            query = _IN_STATUS[query]
+            asked["statuses"] = [status.value for status in statuses]
+
+        def read(connection: Connection) -> Sequence[str]:
+            return connection.scalars(query, asked).all()
+
+        return list(codec.INCIDENT.decode_all(await self._database.run_reading(read)))
 
     async def incident_ids(self, prefix: str, *, limit: int = 10) -> list[str]:
         """Return the ids that begin so, in their order."""

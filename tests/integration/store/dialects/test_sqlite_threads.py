@@ -60,6 +60,25 @@ async def test_a_transaction_that_fails_writes_nothing(opened):
     assert await numbers(opened) == []
 
 
+async def test_a_connection_is_kept_for_the_next_transaction_until_one_fails(opened):
+    def write(connection: Connection, number: int = 1) -> int:
+        connection.execute(insert(tables.journal), row(number))
+        return id(connection)
+
+    def fail(connection: Connection) -> None:
+        write(connection, 2)
+        raise ValueError
+
+    database = opened.database
+    first = await database.run_writing(write)
+    async with database.write() as connection:
+        assert await connection.run_sync(id) == first
+    with pytest.raises(ValueError):  # noqa: PT011  # raised above
+        await database.run_writing(fail)
+    await database.run_writing(lambda connection: write(connection, 3))
+    assert await numbers(opened) == [1, 3]
+
+
 async def test_it_waits_for_one_that_still_has_the_writing_connection(opened):
     async with opened.database.dialect.writer.connect() as connection:
         await connection.execute(insert(tables.journal), row(1))
