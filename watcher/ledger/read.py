@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -42,13 +42,16 @@ async def read(
     """
     if period.start >= now:
         raise model.PermanentError(f"{period.name} has not begun yet")
-    until = min(period.end, now)
-    planned = AnnouncedWorks(works, ruleset.works)
-    with off_loop.uncollected():
-        folded = [await _fold(journal, sources, period.start)]
-        return await off_loop.run(  # what is popped there is freed there, which takes long as well
-            lambda: _build(folded.pop(), ruleset, period, until, tuple(ticketed), planned)
-        )
+    pairs = tuple(ticketed)
+    return await read_between(
+        journal,
+        sources,
+        ruleset,
+        period.start,
+        min(period.end, now),
+        summarise=lambda built: document.document(built, period, ticketed=pairs),
+        works=works,
+    )
 
 
 async def read_between(
@@ -69,7 +72,7 @@ async def read_between(
     with off_loop.uncollected():
         folded = [await _fold(journal, sources, start)]
         return await off_loop.run(
-            lambda: summarise(ledger.build(folded.pop(), ruleset, start, end, planned=planned))
+            lambda: _summarise(folded, ruleset, start, end, summarise, planned)
         )
 
 
@@ -82,13 +85,22 @@ async def _fold(
     return folded
 
 
-def _build(  # noqa: PLR0917 -- one caller, for another thread
-    folded: history.History,
+def _summarise(  # noqa: PLR0917 -- one caller, for another thread
+    folded: list[history.History],
     ruleset: engine.Ruleset,
-    period: Period,
-    until: datetime,
-    ticketed: Sequence[tuple[str, model.Incident]],
+    start: datetime,
+    end: datetime,
+    summarise: Callable[[ledger.Ledger], Summary],
     planned: AnnouncedWorks,
-) -> document.LedgerDocument:
-    built = ledger.build(folded, ruleset, period.start, until, planned=planned)
-    return document.document(built, period, ticketed=ticketed)
+) -> Summary:
+    """Return the summary of what was folded, which is freed here."""
+    past = folded.pop()
+    built = ledger.build(past, ruleset, start, end, planned=planned)
+    pasts = list(past.circuits.values())
+    past.circuits.clear()
+    off_loop.free(pasts)
+    summary = summarise(built)
+    circuits = list(built.circuits)
+    del built
+    off_loop.free(circuits)
+    return summary

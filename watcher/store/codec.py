@@ -6,8 +6,9 @@ field may be dropped; a kind in the tables below is never renamed.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_args
 
@@ -17,12 +18,14 @@ from msgspec.structs import replace
 from watcher import model, ports
 
 Noun = TypeVar("Noun", bound=msgspec.Struct)
+Item = TypeVar("Item")
 
 _ENCODER = msgspec.json.Encoder()
 _CHUNK = 1_000  # nouns
 _LONG = 250_000  # characters, which take some 2 ms to decode
 _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_OPENS = re.compile(r'"(\w+)":\[$')  # a list, at the end of a line
 
 
 def encode(noun: object) -> str:
@@ -36,15 +39,38 @@ def encode(noun: object) -> str:
 
 
 def encode_event(event: object) -> str:
-    """Return an event as `encode` does, a long poll in chunks: one call keeps Python's lock."""
+    """Return an event as JSON, a long poll in lines: one call keeps Python's lock."""
     if not isinstance(event, model.Polled) or len(event.seen) + len(event.samples) <= _CHUNK:
         return encode(event)
-    text = encode(replace(event, seen=(), samples=()))
-    for name, nouns in (("seen", event.seen), ("samples", event.samples)):
-        chunks = (encode(nouns[at : at + _CHUNK])[1:-1] for at in range(0, len(nouns), _CHUNK))
-        # Nothing inside a text can look like this: its quotes are escaped.
-        text = text.replace(f'"{name}":[]', f'"{name}":[{",".join(chunks)}]', 1)
-    return text
+    lists = {"seen": event.seen, "samples": event.samples}
+    chunks = {name: map(_entries, in_chunks(of)) for name, of in lists.items() if of}
+    return "\n".join(in_lines(encode(replace(event, seen=(), samples=())), chunks))
+
+
+def in_chunks(listed: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield what is listed, a thousand at a time."""
+    return (listed[at : at + _CHUNK] for at in range(0, len(listed), _CHUNK))
+
+
+def _entries(nouns: object) -> str:
+    return encode(nouns)[1:-1]
+
+
+def in_lines(text: str, lists: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Yield the lines of a document, with the entries of lists that it leaves empty.
+
+    A line break is white space to a reader of JSON, and never stands inside of a text.
+    """
+    for name, chunks in lists.items():
+        head, opening, text = text.partition(f'"{name}":[')
+        yield f"{head}{opening}"
+        last = ""
+        for chunk in chunks:
+            if last:
+                yield f"{last},"
+            last = chunk
+        yield last
+    yield text
 
 
 def _listed(noun: type) -> Iterator[tuple[str, Any]]:
@@ -79,20 +105,46 @@ class Document(Generic[Noun]):
     def _items(self) -> dict[str, msgspec.json.Decoder[Any]]:
         return {name: msgspec.json.Decoder(of) for name, of in _listed(self._noun)}
 
+    @cached_property
+    def _all_items(self) -> dict[str, msgspec.json.Decoder[Any]]:
+        return {name: msgspec.json.Decoder(list[of]) for name, of in _listed(self._noun)}  # type: ignore[valid-type]
+
     def decode_in_parts(self, data: str) -> Noun:
         """Return the noun as `decode` does, a long one in parts: one call keeps Python's lock."""
         if len(data) <= _LONG:
             return self.decode(data)
         try:
-            parts = _PARTS.decode(data)
-            lists = {
-                name: tuple(map(self._items[name].decode, _ITEMS.decode(parts.pop(name))))
-                for name, part in list(parts.items())
-                if name in self._items and len(bytes(part)) > _LONG
-            }
+            rest, lists = self._read_lines(data) if "\n" in data else self._read_lists(data)
         except msgspec.DecodeError:
             return self.decode(data)  # which says what is wrong with it
-        return replace(self.decode(encode(parts)), **lists)
+        return replace(self.decode(rest), **lists)
+
+    def _read_lines(self, data: str) -> tuple[str, dict[str, tuple[Any, ...]]]:
+        """Return what `in_lines` made of a document, without the entries of its lists."""
+        rest: list[str] = []
+        lists: dict[str, list[Any]] = {}
+        inside = ""  # the list that the lines are entries of
+        for line in data.split("\n"):
+            if inside and not line.startswith("]"):
+                entries = f"[{line.removesuffix(',')}]"
+                lists[inside] += self._all_items[inside].decode(entries)
+                continue
+            rest.append(line)
+            opens = _OPENS.search(line)
+            inside = opens[1] if opens and opens[1] in self._all_items else ""
+            if inside:
+                lists[inside] = []
+        return "".join(rest), {name: tuple(nouns) for name, nouns in lists.items()}
+
+    def _read_lists(self, data: str) -> tuple[str, dict[str, tuple[Any, ...]]]:
+        """Return a document as earlier versions wrote it, without its long lists, and these."""
+        parts = _PARTS.decode(data)
+        lists = {
+            name: tuple(map(self._items[name].decode, _ITEMS.decode(parts.pop(name))))
+            for name, part in list(parts.items())
+            if name in self._items and len(bytes(part)) > _LONG
+        }
+        return encode(parts), lists
 
     def decode_all(self, rows: Iterable[str]) -> tuple[Noun, ...]:
         """Return the nouns of many rows. Raises PermanentError as `decode` does."""

@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -36,6 +35,7 @@ from watcher.store.queries.samples import samples_where, to_samples
 
 CHECKPOINT = "checkpoint"
 _UNREAD = ("note",)  # beside an event: why a command was refused
+_BLOCK = 40_000  # bytes that are encoded at a time: a multiple of 4
 _CHUNK = 1_000  # rows; between two chunks no transaction is open, so that the log file stays small
 
 
@@ -82,7 +82,12 @@ class Journal:
 
         def take_all(rows: Iterable[Row[Any]]) -> None:
             for row in rows:
-                take(_record(row))
+                record = _record(row)
+                take(record)
+                lists = (of for of in structs.astuple(record.what) if isinstance(of, tuple))
+                nouns = [noun for of in lists for noun in of]
+                del record, lists
+                off_loop.free(nouns)
 
         async for rows in self._rows(since):
             await off_loop.run(functools.partial(take_all, rows))
@@ -190,15 +195,23 @@ async def _read_state(
 
 
 def _pack(rows: dict[str, list[str]], samples: Iterable[Row[Any]]) -> str:
-    state: dict[str, object] = {
-        name: [msgspec.Raw(data.encode()) for data in documents] for name, documents in rows.items()
-    }
-    state["samples"] = to_samples(samples)
-    return base64.b85encode(zlib.compress(msgspec.json.encode(state), 1)).decode()
+    """Return a state as a row of the journal, made in pieces: one call keeps Python's lock."""
+    lists = {name: documents for name, documents in rows.items() if documents}
+    lists["samples"] = [codec.encode(sample) for sample in to_samples(samples)]
+    empty = codec.encode({name: [] for name in lists})
+    chunks = {name: map(",".join, codec.in_chunks(of)) for name, of in lists.items()}
+    packer = zlib.compressobj(1)
+    parts = [packer.compress(f"{line}\n".encode()) for line in codec.in_lines(empty, chunks)]
+    packed = b"".join((*parts, packer.flush()))
+    blocks = (packed[at : at + _BLOCK] for at in range(0, len(packed), _BLOCK))
+    return "".join(base64.b85encode(block).decode() for block in blocks)
 
 
 def _unpack(data: str) -> str:
-    return zlib.decompress(base64.b85decode(data)).decode()
+    length = _BLOCK // 4 * 5  # characters of a block
+    blocks = (data[at : at + length] for at in range(0, len(data), length))
+    packed = b"".join(map(base64.b85decode, blocks))
+    return zlib.decompress(packed).decode()
 
 
 _PRUNE_CHUNK = 500  # rows of one transaction, so that a commit waits only milliseconds behind it

@@ -125,8 +125,9 @@ class Availability:
         async with self._one_at_a_time:
             now, kept = self._clock.now(), self._kept
             if kept is None or kept.period != period or not now - KEPT_FOR < kept.at <= now:
-                outdated, kept, self._kept = [kept], None, None
-                await off_loop.run(outdated.clear)  # a large one takes long to free
+                outdated = list(kept.document.circuits) if kept else []
+                kept = self._kept = None
+                await off_loop.run(functools.partial(off_loop.free, outdated))
                 kept = _Kept(period=period, at=now, document=await self._read(period))
                 self._kept = kept
             return kept

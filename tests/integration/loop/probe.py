@@ -2,16 +2,19 @@
 
 Two figures, as either alone would miss something. What one callback of the loop costs is CPU time
 of the loop's thread. While another thread keeps Python's lock no callback runs at all: a heartbeat
-is late then, by a time in which this process was at work. Where it was not, the machine was busy.
+is late then, by a time in which this process was at work and the loop's thread did not wait for a
+core. Where it did, the machine was busy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 BEAT_SECONDS = 0.002
 MOST_SECONDS = 0.05  # that the loop may stand still
@@ -36,6 +39,12 @@ def _name(handle: asyncio.Handle) -> str:
     return task.get_name() if isinstance(task, asyncio.Task) else str(callback)
 
 
+def _waited_for_a_core() -> float:
+    """Return for how many seconds this thread could have run and got no core, so far."""
+    schedule = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+    return int(schedule.read_text().split()[1]) / 1e9
+
+
 @contextlib.asynccontextmanager
 async def probe() -> AsyncIterator[Standstill]:
     """Measure meanwhile."""
@@ -52,8 +61,10 @@ async def probe() -> AsyncIterator[Standstill]:
     async def beat() -> None:
         while True:
             started, at_work = time.perf_counter(), time.process_time()
+            waited = _waited_for_a_core()
             await asyncio.sleep(BEAT_SECONDS)
             late = time.perf_counter() - started - BEAT_SECONDS
+            late -= _waited_for_a_core() - waited
             late = min(late, time.process_time() - at_work)
             longest.beat = max(longest.beat, late)
 

@@ -41,9 +41,13 @@ class Bands:
 
     def __init__(self, *, read: ReadLedgerBetween, clock: Clock) -> None:
         self._clock = clock
-        self._kept = (
-            _Kept("The last 24 hours", _HOUR, 24, timedelta(seconds=30), read),
-            _Kept("The last 30 days", _DAY, 30, timedelta(minutes=5), read),
+        reading = asyncio.Lock()
+        self._kept = tuple(
+            _Kept(*of, kept_for=timedelta(seconds=kept_for), read=read, reading=reading)
+            for of, kept_for in (
+                (("The last 24 hours", _HOUR, 24), 30),
+                (("The last 30 days", _DAY, 30), 300),
+            )
         )
 
     async def of(self, key: str) -> list[Band]:
@@ -57,14 +61,21 @@ class _Kept:
     """One band of every subject."""
 
     def __init__(
-        self, title: str, step: timedelta, count: int, kept_for: timedelta, read: ReadLedgerBetween
+        self,
+        title: str,
+        step: timedelta,
+        count: int,
+        *,
+        kept_for: timedelta,
+        read: ReadLedgerBetween,
+        reading: asyncio.Lock,
     ) -> None:
         self._title = title
         self._step = step
         self._count = count
         self._kept_for = kept_for
         self._read = read
-        self._reading = asyncio.Lock()
+        self._reading = reading
         self._at: datetime | None = None
         self._names: tuple[str, ...] = ()
         self._cells: Mapping[str, Cells] = {}
