@@ -12,6 +12,7 @@ from tests.year.peers import evpl, iod, vyvx
 from tests.year.plan import (
     AHEAD,
     BOSS,
+    CALLS_PER_SECOND,
     DUTY,
     GRACE,
     NOC,
@@ -71,6 +72,8 @@ _VYVX = """
 kind = "mpa"
 key_id = "key"
 secret = "simulated-secret"
+calls_per_month = {budget}
+calls_per_second = {rate}
 
 [sources.vyvx]
 kind = "vyvx"
@@ -189,6 +192,8 @@ def write(
     if plan.circuits_of("vyvx"):
         config += _VYVX.format(
             host=vyvx.HOST,
+            budget=plan.calls_per_month,
+            rate=CALLS_PER_SECOND,
             interval=_span(plan.interval),
             fast_interval=_span(plan.fast_interval),
             history=_span(plan.history),

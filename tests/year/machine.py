@@ -11,6 +11,7 @@ from typing import Any
 import watcher.clock
 from tests.year import clock, database, installation, slack
 from tests.year.broker import Broker
+from tests.year.call_record import CallRecord
 from tests.year.faults import Crash, Freeze, Stop
 from tests.year.loop import OWNER
 from tests.year.network import Session
@@ -42,6 +43,7 @@ class Installation:
         self.broker = Broker(world)
         self.slack = slack.Slack(world)
         self.sockets = Sockets(world)
+        self.calls = CallRecord(world, slack.HOST)
         self.servers = {
             vyvx.HOST: vyvx.Vyvx(world).serve,
             iod.HOST: iod.InternetOnDemand(world).serve,
@@ -171,7 +173,9 @@ class Machine:
             self._record("started")
 
     def _outside(self) -> Outside:
-        session: Any = Session(self._common.servers, self._common.sockets.connect)
+        session: Any = Session(
+            self._common.servers, self._common.calls, self._common.sockets.connect
+        )
         build_client: Any = self._common.broker.build
         return Outside(
             clock=watcher.clock.SystemClock(wall=self._wall, elapsed=self._loop.time),

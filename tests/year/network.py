@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -36,6 +36,16 @@ class Answer:
 Server = Callable[[Request], Awaitable[Answer]]
 
 
+class Counting(Protocol):
+    """Sees each call."""
+
+    def leaves(self, request: Request) -> None:
+        """See one leave."""
+
+    def arrives(self, request: Request, answer: Answer) -> None:
+        """See its answer arrive."""
+
+
 def answer_json(
     document: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
@@ -48,8 +58,11 @@ def answer_json(
 class Session:
     """A session whose hosts are `servers`."""
 
-    def __init__(self, servers: Mapping[str, Server], ws_connect: Any = None) -> None:
+    def __init__(
+        self, servers: Mapping[str, Server], calls: Counting, ws_connect: Any = None
+    ) -> None:
         self._servers = servers
+        self._calls = calls
         self.ws_connect = ws_connect
 
     async def __aenter__(self) -> Self:
@@ -68,16 +81,20 @@ class Session:
             data = json.loads(data)
         arguments = dict(data or {})
         request = Request(verb=verb, url=url, arguments=arguments, headers=headers)
-        return _Exchange(self._servers[url.host or ""], request)
+        return _Exchange(self._servers[url.host or ""], request, self._calls)
 
 
 class _Exchange:
-    def __init__(self, server: Server, request: Request) -> None:
+    def __init__(self, server: Server, request: Request, calls: Counting) -> None:
         self._server = server
         self._request = request
+        self._calls = calls
 
     async def __aenter__(self) -> _Response:
-        return _Response(await self._server(self._request))
+        self._calls.leaves(self._request)
+        answer = await self._server(self._request)
+        self._calls.arrives(self._request, answer)
+        return _Response(answer)
 
     async def __aexit__(self, *_: object) -> None:
         """The connection is not kept."""

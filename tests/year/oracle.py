@@ -20,6 +20,7 @@ of its first message. Laws:
 - who presses a button is answered, and a press counts once (laws/buttons.py);
 - status never says fine while something cannot be told (laws/status.py);
 - `why` can always answer, and says what the vendor did (laws/whys.py);
+- nobody is asked more often than agreed, or before the time (laws/budgets.py);
 - what the broker retains is true, and never goes back (laws/retained.py);
 - what the ledger says of each circuit is what the vendor did (laws/ledger.py).
 
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 from tests.year.laws import (
     bookings,
+    budgets,
     buttons,
     calls,
     early,
@@ -68,6 +70,7 @@ _LAWS = (
     buttons.complaints,
     faults_of_our_own.complaints,
     memory.complaints,
+    budgets.complaints,
 )
 
 

@@ -20,6 +20,7 @@ WorkStatus = Literal["TENTATIVE", "CONFIRMED", "RE-SCHEDULED", "CANCELLED", "COM
 NOC = "C00000NOC1"  # the channel of the receiver `noc`
 DUTY = "C0000DUTY1"  # and of `duty`
 AHEAD = "C000AHEAD1"  # and of `ahead`, which reads of planned works alone
+CALLS_PER_SECOND = 10  # that one daemon may ask of Vyvx
 GRACE = timedelta(minutes=10)  # after planned works
 STORM_WINDOW = timedelta(seconds=30)  # in which outages are counted that may be a storm
 BOSS = "C0000BOSS1"  # and of `boss`
@@ -235,6 +236,7 @@ class Plan:
     rota: Rota | None = None
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()
+    calls_per_month: int = 0  # that Vyvx may be asked; 0: no budget
     storm: int = 20  # more outages of one vendor than this at once are one incident
     daemons: int = 1  # on one database
     interval: timedelta = timedelta(seconds=60)

@@ -58,6 +58,7 @@ async def _run(plan: Plan, doors: Doors) -> Trace:
             installation.broker.record_retained()
             world.record("held", **memory.held(installation.disk, plan.end, plan.retention))
             await operators.read_ledger()
+            installation.calls.record()
             await asyncio.gather(*(machine.stop() for machine in machines))
     return world.trace
 

@@ -20,6 +20,9 @@ By `what`, its `fields`:
 - `held`: what the database and the engine hold at the end (memory.py): `rows` of each table, those
   `overdue`, `live` incidents, and of the `engines` how many objects. This alone is taken from
   inside Watcher.
+- `calls`: at the end, as the network has counted: the `most` calls of one process to a vendor, or
+  posts in a channel, in a span; those to each host in the `months`; and those that left `early`:
+  the other side had asked to wait (call_record.py).
 - `ledger`: at the end: of each of the `circuits` what it was, from when to when, and whether that
   is from the vendor's own record; or the `error`.
 - `broker gone`: it restarts; `forgets`: without what it has retained.

@@ -116,6 +116,15 @@ class VendorAccount:
         and when this month's budget is used up; its delay ends with that, or with the month.
         Background calls have only a share of what the budget gives for the time that has passed.
         """
+        self._refuse_while_limited()
+        self.circuit.admit(is_poll=priority is CallPriority.POLL)
+        if self._rate is not None:
+            await self._rate.acquire()
+            self._refuse_while_limited()  # another call may have been refused meanwhile
+        if self._budget:
+            await self._spend(priority)
+
+    def _refuse_while_limited(self) -> None:
         left = self._limited_until - self.clock.monotonic()
         if left > 0:
             raise model.HeldBackError(
@@ -123,11 +132,6 @@ class VendorAccount:
                 f" next request in {left:.0f} s",
                 delay=left,
             )
-        self.circuit.admit(is_poll=priority is CallPriority.POLL)
-        if self._rate is not None:
-            await self._rate.acquire()
-        if self._budget:
-            await self._spend(priority)
 
     def hold_back(self, seconds: float) -> None:
         """Let no call leave for so long: the vendor's rate limit counts all of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,13 @@ from structlog.testing import capture_logs
 from tests.unit.vendors.conftest import Clock
 from watcher import model
 from watcher.vendors.diagnostics.client import DiagnosticsClient
-from watcher.vendors.http.account import FAILURES, PAUSE, CircuitBreaker, VendorAccount
+from watcher.vendors.http.account import (
+    FAILURES,
+    PAUSE,
+    CallPriority,
+    CircuitBreaker,
+    VendorAccount,
+)
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
 
@@ -179,6 +186,18 @@ async def test_all_clients_that_share_the_account_are_refused_at_once(
     vendor.replies(body=b"{}")
     assert (await second.get("/y")).status == 200
     assert (await first.get("/x")).status == 200
+
+
+@pytest.mark.covers("http/quiet")
+async def test_a_call_that_waits_for_its_turn_does_not_leave_once_the_vendor_asks_to_wait(shared):
+    account, _ = shared
+    await account.admit(CallPriority.POLL)
+    waiting = asyncio.create_task(account.admit(CallPriority.LOOKUP))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    account.hold_back(40)
+    with pytest.raises(model.HeldBackError, match="rate limit is exceeded; next request in 40 s"):
+        await waiting
 
 
 @pytest.mark.covers("http/circuit")
