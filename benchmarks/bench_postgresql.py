@@ -1,8 +1,8 @@
 """Two daemons on one PostgreSQL: what a standby costs, and what 10,000 open deliveries change.
 
-10,000 incidents are open, and Slack takes one message a second: for hours thousands of deliveries
-are pending. Meanwhile others are to be published by MQTT, and then the leader is killed. Without a
-PostgreSQL there are no rows.
+10,000 incidents are open that nobody has posted, and Slack takes one message a second: for hours
+thousands of deliveries are pending. Meanwhile others are to be published by MQTT, and then the
+leader is killed. Without a PostgreSQL there are no rows.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ async def crowded(build: Build, url: str, deliveries: int) -> dict[str, float]:
 
 
 async def copy_incident(url: str, copies: int) -> None:
-    """Add copies of the one open incident of Slack's, each pending there as it is."""
+    """Add copies of the one open incident of Slack's, that nobody has posted yet."""
     connection = await asyncpg.connect(url)
     try:
         query = "select id from incidents where rule = 'down'"
@@ -160,6 +160,8 @@ async def copy_incident(url: str, copies: int) -> None:
             copied["data"] = "replace(data, $1::text, $1::text || '-' || n)"
             if table == "receipts":
                 copied |= {"owed": "true", "owed_since": "1", "due": "0", "lease_until": "null"}
+                copied |= dict.fromkeys(("parent_version", "told_through", "token"), "0")
+                copied["data"] = """'{"incident":"' || $1 || '-' || n || '","receiver":"noc"}'"""
             await connection.execute(
                 f"""insert into {table} ({", ".join(f'"{name}"' for name in columns)})
                 select {", ".join(copied.values())}
