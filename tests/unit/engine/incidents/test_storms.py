@@ -1,9 +1,23 @@
 """The storm guard: very many at once become one incident, and everything else stays as it was."""
 
+import random
 import time
 
-from tests.fakes.engine_world import START, FakeInventory, minutes, of_kind, rule, seconds, world
+import pytest
+
+from tests.fakes.engine_world import (
+    START,
+    FakeInventory,
+    hours,
+    minutes,
+    of_kind,
+    rule,
+    seconds,
+    world,
+)
 from watcher import engine, model
+from watcher.engine.context import StepContext
+from watcher.engine.incidents import titles
 
 NOC = ("noc", "mqtt")
 
@@ -150,6 +164,47 @@ def test_what_one_subject_brings_to_a_storm_does_not_look_at_all_of_its_alerts()
     assert w.incident.summary.startswith("Cup s00000, Cup s00001, ")
     assert w.incident.version == version + 100
     assert w.incident.entries == entries  # the thread of a storm is not about single subjects
+
+
+def check_extents(w):
+    for identity in (index := w.state.alert_index).firing:
+        kept = titles.extent(StepContext(w.state, w.now), identity)
+        index.extents.clear()
+        assert kept == titles.extent(StepContext(w.state, w.now), identity)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_kept_of_a_storm_is_what_its_alerts_come_to(seed):
+    dice = random.Random(seed)  # noqa: S311  # the same storm each time
+    impaired = engine.Transition(field="state", to=frozenset({"impaired"}))
+    flapping = engine.Flapping(flips=2, within=minutes(5))
+    w = world(
+        rule(keep_firing_for=seconds(20), flapping=flapping, hours=hours(opens=0, closes=20)),
+        rule(name="impaired", condition=impaired, severity=model.Severity.WARNING),
+        detailed=True,
+    )
+    poll(w)
+    poll(w, seconds(10), down=30)
+    for turn in range(2, 60):
+        seen = [
+            model.Observed(
+                key=f"vyvx/{name}",
+                fields={
+                    "state": dice.choice(("offline", "offline", "degraded", "impaired", "online")),
+                    "ingress_state": dice.choice(("online", "offline")),
+                },
+            )
+            for name in dice.sample(names(4), dice.choice((1, 1, 2)))  # those that come first
+        ]
+        w.step(model.Polled(source="vyvx", seen=tuple(seen), total=30), seconds(10 * turn))
+        details = model.Details(labels={"name": f"Cup {turn}"})
+        w.step(model.DetailsRead(subject=f"vyvx/{dice.choice(names(30))}", details=details))
+        check_extents(w)
+    for minute in range(11, 23):  # until nothing flaps any more, and the hours are over
+        w.wait_until(START + minutes(minute))
+        check_extents(w)
+        w.poll(**(dict.fromkeys(names(30), "offline") | {"s00000": "impaired"}))
+    assert "storm" in {incident.rule for incident in w.incidents}
 
 
 def storm_and_recovery(count):
