@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from tests.year import slack
-from tests.year.peers import evpl, iod, vyvx
+from tests.year.peers import diagnostics, evpl, iod, vyvx
 from tests.year.plan import (
     AHEAD,
     BOSS,
     CALLS_PER_SECOND,
+    COOLDOWN,
     DUTY,
     GRACE,
     NOC,
@@ -21,6 +22,7 @@ from tests.year.plan import (
     Reload,
     Rule,
     Threshold,
+    service_of,
 )
 from watcher import settings
 
@@ -118,6 +120,12 @@ grace = "{grace}"
 receivers = ["ahead"]
 """
 
+_DIAGNOSTICS = """
+[diagnostics]
+base_url = "https://{host}"
+cooldown = "{cooldown}"
+"""
+
 _RULE = """
   - name: {name}
     source: {source}
@@ -127,6 +135,7 @@ _RULE = """
     severity: {severity}
     notify: [noc, mqtt]
     escalate: {escalate}
+    diagnose: {diagnose}
     fault: {fault}
     title: "{{{{ name }}}} is {{{{ {field} }}}}"
 """
@@ -177,7 +186,7 @@ def write(
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
     works = sorted({circuit for notice in plan.notices for circuit in notice.circuits})
     mention = "oncall: video" if plan.rota else "<!here>"
-    config = _WORKS if works else ""
+    config = _WORKS if works or plan.diagnoses else ""
     config += _CONFIG.format(
         instance=instance,
         slack=slack.HOST,
@@ -217,18 +226,29 @@ def write(
             interval=_span(max(plan.interval, timedelta(minutes=1))),
             grace=_span(GRACE),
         )
-        subjects = "".join(f"  vyvx/{key}: {{circuit_ids: ['{key}']}}\n" for key in works)
-        (folder / "inventory.yaml").write_text(f"subjects:\n{subjects}")
+    if works or plan.diagnoses:
+        (folder / "inventory.yaml").write_text(f"subjects:\n{_subjects(plan, works)}")
+    if plan.diagnoses:
+        config += _DIAGNOSTICS.format(host=diagnostics.HOST, cooldown=_span(COOLDOWN))
     (folder / "config.toml").write_text(config)
     write_rules(plan, folder, None)
     return settings.load(folder / "config.toml")
 
 
+def _subjects(plan: Plan, works: Sequence[str]) -> str:
+    """Return what carriers call circuits, and what Service Diagnostics does."""
+    entries: dict[str, list[str]] = {key: [f"circuit_ids: ['{key}']"] for key in works}
+    for circuit in plan.circuits_of("vyvx") if plan.diagnoses else ():
+        entries.setdefault(circuit.id, []).append(f"service_ids: [{service_of(circuit)}]")
+    return "".join(f"  vyvx/{key}: {{{', '.join(of)}}}\n" for key, of in entries.items())
+
+
 def write_rules(plan: Plan, folder: Path, reload: Reload | None) -> None:
     """Write the rules as they are from a reload on, or at the beginning."""
     changes = {} if reload is None else {"escalate": reload.escalate, "boss": reload.boss}
+    diagnose = str(plan.diagnoses).lower()
     rules = "".join(
-        _rule(replace(rule, **changes), source, field, words)
+        _rule(replace(rule, **changes), source, field, words, diagnose=diagnose)
         for rule in plan.rules
         for source, (field, words) in _FIELDS.items()
         if plan.circuits_of(source) and (not words or not words.keys().isdisjoint(rule.to))
@@ -275,7 +295,7 @@ def _time(minutes: int) -> str:
     return "{:02}:{:02}".format(*divmod(minutes, 60))
 
 
-def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str]) -> str:
+def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str], *, diagnose: str) -> str:
     return _RULE.format(
         name=f"{rule.name}-{source}",
         source=source,
@@ -285,6 +305,7 @@ def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str]) -> str:
         keep=_span(rule.keep),
         severity=rule.severity,
         escalate=_escalate(rule),
+        diagnose=diagnose,
         fault=f"{rule.fault}-{source}" if rule.fault else "null",
     )
 

@@ -15,7 +15,7 @@ from tests.year.call_record import CallRecord
 from tests.year.faults import Crash, Freeze, Stop
 from tests.year.loop import OWNER
 from tests.year.network import Session
-from tests.year.peers import evpl, iod, vyvx
+from tests.year.peers import diagnostics, evpl, iod, vyvx
 from tests.year.peers.sockets import Sockets
 from tests.year.plan import Reload
 from tests.year.storage import Storage
@@ -48,6 +48,7 @@ class Installation:
             vyvx.HOST: vyvx.Vyvx(world).serve,
             iod.HOST: iod.InternetOnDemand(world).serve,
             evpl.HOST: evpl.Evpl(world).serve,
+            diagnostics.HOST: diagnostics.Diagnostics(world).serve,
             slack.HOST: self.slack.serve,
         }
 

@@ -21,6 +21,7 @@ of its first message. Laws:
 - status never says fine while something cannot be told (laws/status.py);
 - `why` can always answer, and says what the vendor did (laws/whys.py);
 - nobody is asked more often than agreed, or before the time (laws/budgets.py);
+- Service Diagnostics is run when it must be, seldom, and shown once (laws/diagnoses.py);
 - what the broker retains is true, and never goes back (laws/retained.py);
 - what the ledger says of each circuit is what the vendor did (laws/ledger.py).
 
@@ -34,6 +35,7 @@ from tests.year.laws import (
     budgets,
     buttons,
     calls,
+    diagnoses,
     early,
     faults_of_our_own,
     ledger,
@@ -71,6 +73,7 @@ _LAWS = (
     faults_of_our_own.complaints,
     memory.complaints,
     budgets.complaints,
+    diagnoses.complaints,
 )
 
 

@@ -21,6 +21,7 @@ NOC = "C00000NOC1"  # the channel of the receiver `noc`
 DUTY = "C0000DUTY1"  # and of `duty`
 AHEAD = "C000AHEAD1"  # and of `ahead`, which reads of planned works alone
 CALLS_PER_SECOND = 10  # that one daemon may ask of Vyvx
+COOLDOWN = timedelta(minutes=15)  # between two diagnoses of a service
 GRACE = timedelta(minutes=10)  # after planned works
 STORM_WINDOW = timedelta(seconds=30)  # in which outages are counted that may be a storm
 BOSS = "C0000BOSS1"  # and of `boss`
@@ -236,6 +237,7 @@ class Plan:
     rota: Rota | None = None
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()
+    diagnoses: bool = False  # the rules have Service Diagnostics run
     calls_per_month: int = 0  # that Vyvx may be asked; 0: no budget
     storm: int = 20  # more outages of one vendor than this at once are one incident
     daemons: int = 1  # on one database
@@ -266,3 +268,8 @@ class Plan:
     def statuses(self) -> Iterator[Status]:
         """The states of circuits."""
         return (fact for fact in self.facts if isinstance(fact, Status))
+
+
+def service_of(circuit: Circuit) -> str:
+    """Return what Service Diagnostics calls a circuit."""
+    return f"SVC{circuit.id}"

@@ -17,12 +17,13 @@ import structlog
 
 import watcher.clock
 import watcher.daemon.works
+import watcher.vendors.diagnostics.preview
 from tests.year import idle, memory
 from tests.year.clock import Datetime
 from tests.year.doors import Doors
 from tests.year.loop import run_to_end
 from tests.year.machine import Installation, Machine
-from tests.year.peers import carrier
+from tests.year.peers import carrier, diagnostics
 from tests.year.peers.askers import Askers
 from tests.year.peers.carrier import Carrier
 from tests.year.peers.operators import Operators
@@ -75,6 +76,7 @@ def _without_leaks(plan: Plan, level: int, doors: Doors) -> Iterator[None]:
             SimpleNamespace(token_hex=lambda size: tokens.randbytes(size).hex()),
         ),
         (watcher.daemon.works, "read_notices", carrier.read_notices),
+        (watcher.vendors.diagnostics.preview.PdfPreviewer, "render", diagnostics.render),
         *idle.patches(plan),
         *doors.patches(),
     ]

@@ -16,6 +16,8 @@ By `what`, its `fields`:
   the `report`.
 - `why`: what `daemon` answered to `watcher why` about a `circuit` (`code`, `answer`) and about the
   `incident` that it named, or that MQTT showed last; `asked`: when.
+- `run`: a `service` was asked about in Service Diagnostics, which goes as its `kind` says;
+  `found`: the `result` was sent, with a report if it is `done`.
 - `retained`: at the end, what a new subscriber gets: `topics`, each with its payload.
 - `held`: what the database and the engine hold at the end (memory.py): `rows` of each table, those
   `overdue`, `live` incidents, and of the `engines` how many objects. This alone is taken from

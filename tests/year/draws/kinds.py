@@ -8,6 +8,7 @@ from tests.year.draws.buttons import with_buttons
 from tests.year.draws.calls import with_calls
 from tests.year.draws.clocks import with_clocks
 from tests.year.draws.dense import with_episodes
+from tests.year.draws.diagnoses import with_diagnoses
 from tests.year.draws.edits import with_edits
 from tests.year.draws.faces import with_faces
 from tests.year.draws.works import with_works
@@ -24,6 +25,7 @@ def with_kinds(plan: Plan, end: datetime) -> Plan:
         with_calls,
         with_edits,
         with_clocks,
+        with_diagnoses,
     ):
         plan = add(plan, end)
     return plan
