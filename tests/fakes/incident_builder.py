@@ -196,7 +196,7 @@ class IncidentBuilder:
         )
 
     def incident_view(self, *alerts: model.IncidentAlert) -> model.IncidentView:
-        shown = alerts or (self.alert,)
+        shown = alerts or self.all_alerts or (self.alert,)
         counts: dict[str, int] = {}
         for alert in shown:
             counts[alert.state] = counts.get(alert.state, 0) + 1

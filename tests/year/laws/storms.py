@@ -5,7 +5,7 @@ Such a thread says how many they are, not always which, so that what is asked of
 - nobody reads more threads of their own about what failed together than a storm needs to begin;
 - what it says is as many as are down and have no thread of their own, whether they come back one by
   one or together;
-- its list names each of them, and it is not over while one of them is down;
+- its list names each of them, also who joins later, and it is not over while one of them is down;
 - it calls somebody else if nobody acknowledges it, and nobody if somebody does.
 
 Which circuit is down, or up again, is told as of any other: laws/states.py.
@@ -32,6 +32,8 @@ _INCIDENT = re.compile(r"\bw-\w+")
 _TOGETHER = timedelta(seconds=1)  # what fails within it is seen by the same poll, or nearly
 _REOPENS = timedelta(minutes=15)  # a thread of its own, after what it was about
 _ON_THE_WAY = timedelta(seconds=30)  # a command, and its answer
+_LISTED = timedelta(minutes=1)  # after nobody has joined for half a minute
+_MOST_LISTS = 3
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -43,6 +45,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
         if records:
             yield from about.counts()
             yield from about.lists()
+            yield from about.late_joiners()
             yield from about.all_clears()
             yield from about.escalation()
     yield from messages.repetitions(records, "a storm", messages.kept(trace))
@@ -129,6 +132,23 @@ class _About:
             for circuit in self._part_of_it(record.at):
                 if circuit.name not in messages.text(record):
                     yield f"list: {circuit.name} is not in the list at {record.at}"
+
+    def late_joiners(self) -> Iterator[str]:
+        """Yield who joined a storm that had its list by then, and is in no list of it.
+
+        The list comes again once nobody has joined for half a minute, and three times at most.
+        """
+        begins = sorted({o.begin for c in self._plain for o in self._outages[c.id]})
+        lists = [r for r in self._records if r.fields["method"] == "files.completeUploadExternal"]
+        for begin, following in zip(begins, [*begins[1:], self._plan.end], strict=True):
+            by = due(self._plan, begin, self._rule.hold + _LISTED)
+            shown = {record.fields["ts"] for record in messages.shown(self._records, by)}
+            of_it = [r for r in lists if r.at <= by and r.fields["thread_ts"] in shown]
+            if following <= by + _LISTED or not shown or len(of_it) >= _MOST_LISTS:
+                continue
+            for circuit in self._part_of_it(by):
+                if not any(circuit.name in messages.text(record) for record in of_it):
+                    yield f"list: {circuit.name} is in no list by {by}"
 
     def all_clears(self) -> Iterator[str]:
         """Yield where a storm is called over though it is not."""

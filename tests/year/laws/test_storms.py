@@ -15,6 +15,7 @@ from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
 from watcher.engine.incidents import notifications, storms
+from watcher.receivers.slack import files
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,6 +34,16 @@ def plan(*facts, up=1.5):
         storm=2,
         facts=tuple(sorted((*states, *facts), key=lambda fact: fact.at)),
     )
+
+
+def later(circuit, by):
+    """A circuit fails later than the others."""
+    facts = plan().facts
+    moved = [
+        replace(fact, at=fact.at + by) if (fact.circuit, fact.at) == (circuit, at(1)) else fact
+        for fact in facts
+    ]
+    return replace(plan(), facts=tuple(sorted(moved, key=lambda fact: fact.at)))
 
 
 OPEN = "Storm on vyvx: 4 alerts (4 down-vyvx) · acknowledge w-1"
@@ -117,7 +128,10 @@ def test_a_storm_that_stays_open_is_found():
 
 def test_who_is_not_in_the_list_is_found():
     short = (1.2, NOC, LIST.replace("Cable 3", ""))
-    assert wrong(seen(OPENED, short, CALLED, CLOSED), plan()) == ["list"]
+    assert wrong(seen(OPENED, LISTED, short, CALLED, CLOSED), plan()) == ["list"]
+    only = (1.031, NOC, LIST.replace("Cable 3", ""))
+    assert wrong(seen(OPENED, only, CALLED, CLOSED), plan()) == ["list"]
+    assert wrong(seen(OPENED, only, LISTED, CALLED, CLOSED), plan()) == []
 
 
 def test_a_storm_that_nobody_acknowledges_calls_somebody_else():
@@ -133,6 +147,7 @@ def test_a_storm_that_somebody_has_acknowledged_calls_nobody_else():
 DAYS = {
     "one by one": plan(),
     "acknowledged": plan(PRESS),
+    "grows": later("203", timedelta(seconds=130)),  # it joins 20 s after the storm began
     "fails again": plan(
         Status(at=at(1.6), circuit="200", state="offline"),
         Status(at=at(1.7), circuit="200", state="online"),
@@ -150,6 +165,11 @@ def test_a_cable_that_is_cut_is_one_thread(day):
 def test_sabotage_of_the_storm_guard_is_found():
     with mock.patch.object(storms, "merge_if_too_many"):
         assert wrong(run(DAYS["one by one"]), DAYS["one by one"]) == ["many threads"]
+
+
+def test_sabotage_of_the_second_list_is_found():
+    with mock.patch.object(files, "next_list_at", return_value=None):
+        assert wrong(run(DAYS["grows"]), DAYS["grows"]) == ["list"]
 
 
 def test_sabotage_of_the_sum_is_found():

@@ -11,6 +11,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -30,7 +31,10 @@ from watcher.text import clean
 _ASKED, _SENT, _DONE, _MISSING, _REFUSED = "asked", "sent", "done", "missing", "refused"
 _LOST = {"file_not_found"}  # a new upload cures it
 _PDF, _PREVIEW = "pdf", "preview"
+_LIST = "alerts/csv"
 MOST_CHARTS = 3
+MOST_LISTS = 3  # of one storm, however often it grows
+_SETTLED = timedelta(seconds=1)  # after the last time at which another alert could join
 MOST_ON_LOOP = 200  # alerts of a list that is written there
 MOST_ALT_TEXT = 1_000  # characters, by Slack's page
 
@@ -85,15 +89,7 @@ async def _name_refused(session: SlackSession, file: _File) -> None:
 def _files(session: SlackSession) -> Iterator[_File]:
     incident = session.view.incident
     if incident.accepts_until is not None:
-
-        async def list_all() -> bytes:
-            alerts = await session.delivery.all_alerts(incident.id)
-            return await off_loop.run_long(
-                lambda: alerts_csv(alerts), is_long=len(alerts) > MOST_ON_LOOP
-            )
-
-        comment = f"{escape(notification.circuit(session.view))}: all alerts"
-        yield _File(key="alerts/csv", name=f"{incident.id}.csv", comment=comment, content=list_all)
+        yield _list_file(session)
     else:
         for alert in session.view.alerts[:MOST_CHARTS]:
             breach = chart.breach_of(alert, incident)
@@ -104,6 +100,55 @@ def _files(session: SlackSession) -> Iterator[_File]:
             yield _report_file(session, run, run.report, _PDF)
             if run.report.preview:
                 yield _report_file(session, run, run.report, _PREVIEW)
+
+
+def next_list_at(session: SlackSession) -> datetime | None:
+    """Return when a storm that has grown gets its list again: once no other alert can join.
+
+    None where the newest list has them all, where there have been MOST_LISTS, or it is over.
+    """
+    incident, lists = session.view.incident, _lists(session)
+    if incident.accepts_until is None or incident.status is model.IncidentStatus.RESOLVED:
+        return None
+    if not 0 < len(lists) < MOST_LISTS or _count_listed(session) >= _count_alerts(session):
+        return None
+    return incident.accepts_until + _SETTLED
+
+
+def _lists(session: SlackSession) -> list[str]:
+    """Return the keys of a storm's lists, each of which ends in how many alerts it names."""
+    return [key for key in session.receipt.files if key.startswith(_LIST)]
+
+
+def _count_listed(session: SlackSession) -> int:
+    """Return how many alerts the newest list names; one of an earlier version counts as whole."""
+    count = _lists(session)[-1].removeprefix(_LIST).removeprefix("/")
+    return int(count) if count else _count_alerts(session)
+
+
+def _count_alerts(session: SlackSession) -> int:
+    return sum(session.view.alert_counts.values())
+
+
+def _list_file(session: SlackSession) -> _File:
+    """Return a storm's newest list, or the next one where that is due."""
+    incident, lists, again_at = session.view.incident, _lists(session), next_list_at(session)
+    if not lists or (again_at is not None and session.now >= again_at):
+        lists = [*lists, f"{_LIST}/{_count_alerts(session)}"]
+
+    async def list_all() -> bytes:
+        alerts = await session.delivery.all_alerts(incident.id)
+        return await off_loop.run_long(
+            lambda: alerts_csv(alerts), is_long=len(alerts) > MOST_ON_LOOP
+        )
+
+    number = f"-{len(lists)}" if len(lists) > 1 else ""
+    return _File(
+        key=lists[-1],
+        name=f"{incident.id}{number}.csv",
+        comment=f"{escape(notification.circuit(session.view))}: all alerts",
+        content=list_all,
+    )
 
 
 def _chart_file(session: SlackSession, alert: model.IncidentAlert, breach: chart.Breach) -> _File:

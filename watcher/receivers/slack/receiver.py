@@ -114,7 +114,7 @@ class SlackReceiver:
         session = SlackSession(
             name=self.name,
             view=view,
-            receipt=receipt,
+            receipt=replace(receipt, due=None),  # what it was due for is done now, or set again
             delivery=delivery,
             api=self._api,
             rate_limit=self._rate_limit,
@@ -168,6 +168,7 @@ class SlackReceiver:
             # A new parent has just mentioned people, so its first entries need not.
             await self._post_entries(session, mentions=not has_mentioned)
             await files.share_files(session)
+            session.receipt = replace(session.receipt, due=files.next_list_at(session))
         if late_edit is not None:
             raise late_edit
 
