@@ -22,7 +22,7 @@ from unittest import mock
 from msgspec import structs
 
 from tests.year.draw import draw
-from tests.year.faults import VendorFault
+from tests.year.faults import VendorFault, WrongClock
 from tests.year.oracle import complaints
 from tests.year.plan import Load, Notice, Plan, Quirk, Reload, Silence, Status, Unsilence
 from tests.year.run import run
@@ -128,6 +128,15 @@ BREAKS: dict[str, Break] = {
             (SystemClock, "now", lambda clock: clock._wall()),
             (SystemClock, "follow", lambda _: timedelta(0)),
         )
+    ),
+    # One that takes over reads the times of another clock as if they were of its own.
+    "two clocks": Break(
+        apply=_patched(
+            (leadership.Leadership, "clock_difference", lambda _: ("", timedelta(0))),
+        ),
+        needs=lambda plan: (
+            plan.daemons > 1 and any(isinstance(fault, WrongClock) for fault in plan.faults)
+        ),
     ),
     # Of a time that comes twice a window takes the first, and a rota the second.
     "fold": Break(

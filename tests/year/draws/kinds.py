@@ -11,6 +11,7 @@ from tests.year.draws.dense import with_episodes
 from tests.year.draws.diagnoses import with_diagnoses
 from tests.year.draws.edits import with_edits
 from tests.year.draws.faces import with_faces
+from tests.year.draws.takeovers import with_takeovers
 from tests.year.draws.works import with_works
 from tests.year.plan import Plan
 
@@ -25,6 +26,7 @@ def with_kinds(plan: Plan, end: datetime) -> Plan:
         with_calls,
         with_edits,
         with_clocks,
+        with_takeovers,
         with_diagnoses,
     ):
         plan = add(plan, end)
