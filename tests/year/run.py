@@ -7,8 +7,9 @@ import gc
 import logging
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -35,15 +36,26 @@ from tests.year.world import World
 from watcher.cli.common import GARBAGE_THRESHOLD
 
 
-def run(plan: Plan, *, level: int = logging.CRITICAL) -> Trace:
-    """Return what came of a plan; of an equal plan always the same. `level`: what is logged."""
+def run(
+    plan: Plan,
+    *,
+    level: int = logging.CRITICAL,
+    each_day: Callable[[Trace], None] = lambda _: None,
+) -> Trace:
+    """Return what came of a plan; of an equal plan always the same. `level`: what is logged.
+
+    `each_day` gets the trace so far when a day is over.
+    """
     doors = Doors()
     with _without_leaks(plan, level, doors):
-        return run_to_end(_run(plan, doors))
+        return run_to_end(_run(plan, doors, each_day))
 
 
-async def _run(plan: Plan, doors: Doors) -> Trace:
+async def _run(plan: Plan, doors: Doors, each_day: Callable[[Trace], None]) -> Trace:
     world = World(plan)
+    for day in range((plan.end - plan.begin).days):
+        seconds = timedelta(days=day + 1).total_seconds()
+        asyncio.get_running_loop().call_at(seconds, each_day, world.trace)
     with tempfile.TemporaryDirectory() as folder:
         installation = Installation(world, Path(folder))
         with closing(installation.disk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 
 import structlog
 from paho.mqtt.packettypes import PacketTypes
@@ -142,14 +143,24 @@ class Publisher:
     ) -> Properties | None:
         if self._settings.protocol != "5":
             return None
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
-        if expiry is not None:
-            properties.MessageExpiryInterval = max(1, expiry)
-        if content_type:
-            properties.ContentType = content_type
+        if correlation is None and cloud_event is None:
+            return _shared_properties(expiry, content_type)
+        properties = _make_properties(expiry, content_type)
         if correlation is not None:
             properties.CorrelationData = correlation
         if cloud_event is not None:
             attributes = cloud_event.attributes(source=f"/{self.prefix}")
             properties.UserProperty = list(attributes.items())
         return properties
+
+
+def _make_properties(expiry: int | None, content_type: str) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+    if expiry is not None:
+        properties.MessageExpiryInterval = max(1, expiry)
+    if content_type:
+        properties.ContentType = content_type
+    return properties
+
+
+_shared_properties = lru_cache(maxsize=100)(_make_properties)  # paho takes long to make them
