@@ -69,7 +69,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     if existing is None:
         _open(ctx, rule, view, identity, group, text, began_at=alert.since)
     elif existing.status is model.IncidentStatus.RESOLVED:
-        _reopen(ctx, rule, existing, text, began_at=alert.since)
+        _reopen(ctx, rule, view, existing, text, began_at=alert.since)
     else:
         _join(ctx, rule, view, existing, member, text, unwell=alert.unwell)
     ctx.put_member(member)
@@ -140,7 +140,13 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
 
 
 def _reopen(
-    ctx: StepContext, rule: Rule, existing: model.Incident, text: str, *, began_at: datetime
+    ctx: StepContext,
+    rule: Rule,
+    view: SubjectView,
+    existing: model.Incident,
+    text: str,
+    *,
+    began_at: datetime,
 ) -> None:
     ctx.put_incident(
         existing,
@@ -163,6 +169,8 @@ def _reopen(
         remedy=remedies.after_reopening(existing.remedy),
     )
     ctx.add_entry(existing.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+    if rule.diagnose:  # it may have been reported late, or be about another subject so far
+        request_diagnosis(ctx, rule, view, existing.id)
 
 
 def _join(  # noqa: PLR0917 -- one caller, which has just worked them out

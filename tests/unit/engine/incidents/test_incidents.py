@@ -158,6 +158,21 @@ def test_diagnostics_keep_within_the_budget_of_a_group():
     assert wanted == ["S1", "S2", "S3"]
 
 
+def test_what_reopens_an_incident_is_diagnosed_unless_it_was():
+    book = FakeInventory(
+        vyvx_a=engine.InventoryEntry(labels={"site": "NYC"}, service_ids=("S1",)),
+        vyvx_b=engine.InventoryEntry(labels={"site": "NYC"}, service_ids=("S2",)),
+    )
+    w = world(rule(group_by=("site",), diagnose=True), inventory=book)
+    w.poll(a="offline", b="online")
+    for minute, down, wanted in ((1, "b", ["S2"]), (3, "a", [])):
+        w.poll(minutes(minute), a="online", b="online")
+        states = {"a": "online", "b": "online", down: "offline"}
+        effects = w.poll(minutes(minute + 1), **states)
+        assert w.timeline[-1] == "reopened"
+        assert [run.service_id for run in of_kind(effects, model.DiagnosisNeeded)] == wanted
+
+
 @pytest.mark.covers("vyvx/flapping")
 def test_a_flapping_alert_notifies_once():
     w = world(rule(flapping=engine.Flapping(flips=4, within=minutes(10))))
