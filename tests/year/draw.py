@@ -34,6 +34,7 @@ QUIET = timedelta(hours=2)  # at the end, for what is still to be said
 _OFTEN = {"history": timedelta(minutes=15), "idle": timedelta(minutes=10)}
 _SELDOM = {
     "line_interval": timedelta(minutes=30),
+    "works_interval": timedelta(minutes=30),
     "history": timedelta(hours=6),
     "idle": timedelta(hours=1),
     "watch": timedelta(minutes=4),
@@ -91,7 +92,7 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         interval=timedelta(seconds=chance.choice((300, 600, 900) if calm > 1 else (30, 60, 120))),
         **(_SELDOM if calm > 1 else _OFTEN),
     )
-    return plan if calm > 1 else with_kinds(plan, busy_until)
+    return with_kinds(plan, busy_until)
 
 
 def _changes(

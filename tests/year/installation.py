@@ -23,6 +23,7 @@ from tests.year.plan import (
     Rule,
     Threshold,
     service_of,
+    Window,
 )
 from watcher import settings
 
@@ -138,7 +139,10 @@ _RULE = """
     diagnose: {diagnose}
     fault: {fault}
     title: "{{{{ name }}}} is {{{{ {field} }}}}"
+    {more}
 """
+
+_HOURS = 'hours: {{zone: {window.zone}, from: "{start}", to: "{end}"}}'
 
 _THRESHOLD = """
   - name: {name}
@@ -223,7 +227,7 @@ def write(
         config += _FOLDER.format(
             ahead=AHEAD,
             folder=notices,
-            interval=_span(max(plan.interval, timedelta(minutes=1))),
+            interval=_span(max(plan.interval, plan.works_interval)),
             grace=_span(GRACE),
         )
     if works or plan.diagnoses:
@@ -249,10 +253,13 @@ def write_rules(plan: Plan, folder: Path, reload: Reload | None) -> None:
     diagnose = str(plan.diagnoses).lower()
     rules = "".join(
         _rule(replace(rule, **changes), source, field, words, diagnose=diagnose)
+        _rule(plan, replace(rule, **changes), source, field, words)
         for rule in plan.rules
         for source, (field, words) in _FIELDS.items()
         if plan.circuits_of(source) and (not words or not words.keys().isdisjoint(rule.to))
     )
+    if plan.hours:
+        rules += _rule_with_hours(plan, plan.hours)
     if plan.lines:
         rules += "".join(_threshold(rule) for rule in plan.thresholds)
     subjects = {circuit.id: circuit.subject for circuit in plan.circuits}
@@ -296,6 +303,19 @@ def _time(minutes: int) -> str:
 
 
 def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str], *, diagnose: str) -> str:
+def _rule_with_hours(plan: Plan, hours: Window) -> str:
+    """Return the first rule once more, for one circuit: it applies at these hours."""
+    rule = replace(plan.rules[0], name="staffed", fault="", escalate=timedelta(), boss=timedelta())
+    times = _HOURS.format(window=hours, start=_time(hours.start), end=_time(hours.end))
+    where = f'where: subject == "vyvx/{hours.circuit}"'
+    return _rule(replace(plan, hours=None), rule, "vyvx", "state", {}, f"{where}\n    {times}")
+
+
+def _rule(  # noqa: PLR0917  # two callers, above
+    plan: Plan, rule: Rule, source: str, field: str, words: Mapping[str, str], more: str = ""
+) -> str:
+    if plan.hours and source == "vyvx":
+        more = f'where: subject != "vyvx/{plan.hours.circuit}"'
     return _RULE.format(
         name=f"{rule.name}-{source}",
         source=source,
@@ -307,6 +327,7 @@ def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str], *, diag
         escalate=_escalate(rule),
         diagnose=diagnose,
         fault=f"{rule.fault}-{source}" if rule.fault else "null",
+        more=more,
     )
 
 

@@ -12,12 +12,14 @@ of its first message. Laws:
 - off air calls nobody (laws/bookings.py);
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
+- outside of its hours a rule does not count (laws/hours.py);
 - no message says that Watcher is broken;
 - nothing is held for good (laws/memory.py);
 - people have their way: silences and windows (laws/silences.py), acknowledgements and escalation
   (laws/calls.py), whose turn it is (laws/rota.py), what they press (laws/people.py);
 - nobody is told or called before a rule's time has passed (laws/early.py);
 - who presses a button is answered, and a press counts once (laws/buttons.py);
+- who silences by a form has their way (laws/forms.py);
 - status never says fine while something cannot be told (laws/status.py);
 - `why` can always answer, and says what the vendor did (laws/whys.py);
 - nobody is asked more often than agreed, or before the time (laws/budgets.py);
@@ -38,6 +40,8 @@ from tests.year.laws import (
     diagnoses,
     early,
     faults_of_our_own,
+    forms,
+    hours,
     ledger,
     lines,
     memory,
@@ -63,6 +67,7 @@ _LAWS = (
     bookings.complaints,
     storms.complaints,
     works.complaints,
+    hours.complaints,
     lines.complaints,
     silences.complaints,
     calls.complaints,
@@ -70,6 +75,7 @@ _LAWS = (
     rota.complaints,
     people.complaints,
     buttons.complaints,
+    forms.complaints,
     faults_of_our_own.complaints,
     memory.complaints,
     budgets.complaints,

@@ -153,9 +153,9 @@ class Reload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Each day nobody is notified of a circuit, from `start` to `end` minutes after midnight.
+    """Each day from `start` to `end`, minutes after midnight on the clocks of `zone`.
 
-    That is on the clocks of `zone`; an `end` that is not after `start` is on the next day.
+    An `end` that is not after `start` is on the next day.
     """
 
     circuit: str
@@ -219,7 +219,25 @@ class Click:
     is_sent_again: bool = False
 
 
-Fact = Status | Load | Quirk | Press | Silence | Unsilence | Reload | Booking | Notice | Click
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """Somebody silences a circuit in Slack, by the form of its newest message, or ends that.
+
+    It lasts for a `length`, or until a time; `resolved` is until the incident is. With
+    `is_sent_again` Slack delivers the form twice.
+    """
+
+    at: datetime
+    circuit: str
+    what: Literal["silence", "unsilence"] = "silence"
+    length: Literal["30m", "1h", "4h", "resolved"] = "1h"
+    until: datetime | None = None
+    is_sent_again: bool = False
+
+
+Fact = (
+    Status | Load | Quirk | Press | Silence | Unsilence | Reload | Booking | Notice | Click | Form
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +251,8 @@ class Plan:
     circuits: tuple[Circuit, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     lines: tuple[Line, ...] = ()
-    windows: tuple[Window, ...] = ()
+    windows: tuple[Window, ...] = ()  # of maintenance: nobody is notified of its circuit
+    hours: Window | None = None  # of the rule of its circuit, which has no other one
     rota: Rota | None = None
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -244,6 +263,7 @@ class Plan:
     interval: timedelta = timedelta(seconds=60)
     fast_interval: timedelta = timedelta(seconds=10)
     line_interval: timedelta = timedelta(minutes=15)
+    works_interval: timedelta = timedelta(minutes=1)  # for notices; at least `interval`
     settle: timedelta = timedelta()  # how old a line's sample must be
     retention: timedelta = timedelta(days=90)  # how long the database keeps what is over
     history: timedelta = timedelta(minutes=15)  # how often the vendor's alarm records are read
@@ -262,7 +282,7 @@ class Plan:
     @property
     def has_buttons(self) -> bool:
         """Whether anybody presses a button."""
-        return any(isinstance(fact, Click) for fact in self.facts)
+        return any(isinstance(fact, Click | Form) for fact in self.facts)
 
     @property
     def statuses(self) -> Iterator[Status]:

@@ -27,6 +27,7 @@ from tests.year.machine import Installation, Machine
 from tests.year.peers import carrier, diagnostics
 from tests.year.peers.askers import Askers
 from tests.year.peers.carrier import Carrier
+from tests.year.peers.fillers import Fillers
 from tests.year.peers.operators import Operators
 from tests.year.peers.people import People
 from tests.year.peers.pressers import Pressers
@@ -62,6 +63,7 @@ async def _run(plan: Plan, doors: Doors, each_day: Callable[[Trace], None]) -> T
             People(world, installation.broker)
             Carrier(world, installation.notices)
             Pressers(world, installation.slack, installation.sockets)
+            Fillers(world, installation.slack, installation.sockets)
             machines = [Machine(installation, number) for number in range(plan.daemons)]
             for machine in machines:
                 machine.start()

@@ -36,6 +36,7 @@ class Slack:
         self._messages: dict[str, dict[str, Any]] = {}
         self._files = 0
         self._shown: dict[str, list[Shown]] = {}
+        self.views: dict[str, dict[str, Any]] = {}  # the forms that were opened, by the press
         self._lists: dict[str, str] = {}  # by the file's id, what is in it
 
     async def serve(self, request: Request) -> Answer:
@@ -120,6 +121,7 @@ class Slack:
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "files.getUploadURLExternal": self._announce,
+            "views.open": self._open_view,
             "apps.connections.open": lambda _: {"ok": True, "url": ADDRESS},
             "upload": lambda _: {"ok": True},
             _SHARE: self._share,
@@ -152,6 +154,11 @@ class Slack:
             return {"ok": False, "error": "thread_not_found"}
         thread = [message for message in self._messages.values() if message.get("thread_ts") == ts]
         return _page([self._messages[ts], *thread], arguments)
+
+    def _open_view(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.views[arguments["trigger_id"]] = arguments["view"]
+        self._world.record("opened", id=arguments["trigger_id"])
+        return {"ok": True}
 
     def _announce(self, _: dict[str, Any]) -> dict[str, Any]:
         self._files += 1

@@ -12,6 +12,8 @@ By `what`, its `fields`:
 - `pressed`: `verb`, `circuit`, `incident`, when it `opened`, `by`, `id`, and `silenced`: `circuit`,
   `id`: a command was sent; a press in Slack has `arrived` as well: a daemon had a socket open.
 - `answered`: `id`, `text`: what the person who pressed reads.
+- `asked`, `opened`, `sent off`, `refused`: a press for a form, what opened, the form as it was
+  filled in, and what Slack shows in its place; `id`, `by`.
 - `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and
   the `report`.
 - `why`: what `daemon` answered to `watcher why` about a `circuit` (`code`, `answer`) and about the

@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tests.year.draws.rhythm import Rhythm
 from tests.year.faults import Crash
 from tests.year.plan import Click, Plan, Status
 
 
 def with_buttons(plan: Plan, end: datetime) -> Plan:
-    """Return a plan in which people press for about half of the outages, in one seed of three."""
+    """Return a plan in which people press in one seed of three, on calm days for few outages."""
     chance = random.Random(f"{plan.seed}/buttons")  # noqa: S311  # repeatable
     if chance.random() < 0.65:
         return plan
+    share = 0.1 if Rhythm.of(plan).is_calm else 0.5  # of the outages
     circuits = {circuit.id for circuit in plan.circuits_of("vyvx")}
     clicks = [
         click
         for status in plan.statuses
-        if status.state != "online" and status.circuit in circuits and chance.random() < 0.5
+        if status.state != "online" and status.circuit in circuits and chance.random() < share
         for click in _about(chance, status)
         if click.at < end
     ]

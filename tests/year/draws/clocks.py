@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tests.year.draws.rhythm import Rhythm
 from tests.year.plan import Circuit, Plan, Rota, Status, Window
 
 CIRCUIT = Circuit(id="1094", name="Feed 94")
@@ -16,14 +17,15 @@ _STARTS = ("18:00", "01:30", "02:00", "02:30")
 _ENDS = ("02:00", "02:30", "03:00", "03:30")
 _HANDOVERS = ("02:00", "02:30", "03:00")
 _ZONE = "Europe/Paris"
+_AROUND = timedelta(hours=18)  # the night on which they change
 
 
 def with_clocks(plan: Plan, end: datetime) -> Plan:
     """Return a plan with a window and a rota; most seeds have none."""
     chance = random.Random(f"{plan.seed}/clocks")  # noqa: S311  # repeatable
     zone = ZoneInfo(_ZONE)
-    offsets = {at.astimezone(zone).utcoffset() for at in (plan.begin, plan.end)}
-    if len(offsets) == 1 or chance.random() >= _SHARE:
+    night = _night(plan, zone)
+    if night is None or chance.random() >= _SHARE:
         return plan
     ends = [_minute(text) for text in _ENDS]
     start = _minute(chance.choice(_STARTS))
@@ -35,7 +37,9 @@ def with_clocks(plan: Plan, end: datetime) -> Plan:
         handovers=(_minute(chance.choice(_HANDOVERS)),),
         start=(plan.begin - timedelta(days=chance.randint(2, 9))).replace(hour=0, minute=0),
     )
-    facts = (*plan.facts, *_outages(chance, plan.begin, end))
+    rhythm = Rhythm.of(plan)
+    begin, end = max(plan.begin, night - _AROUND), min(end, night + _AROUND)
+    facts = (*plan.facts, *_outages(chance, rhythm, begin, end))
     return replace(
         plan,
         windows=(window,),
@@ -45,11 +49,23 @@ def with_clocks(plan: Plan, end: datetime) -> Plan:
     )
 
 
-def _outages(chance: random.Random, begin: datetime, end: datetime) -> Iterator[Status]:
+def _night(plan: Plan, zone: ZoneInfo) -> datetime | None:
+    """Return about when the clocks of a zone change while a plan goes on."""
+    offset, at = plan.begin.astimezone(zone).utcoffset(), plan.end
+    if at.astimezone(zone).utcoffset() == offset:
+        return None
+    while at.astimezone(zone).utcoffset() != offset:
+        at -= timedelta(hours=1)
+    return at
+
+
+def _outages(
+    chance: random.Random, rhythm: Rhythm, begin: datetime, end: datetime
+) -> Iterator[Status]:
     at = begin
     while True:
-        at += timedelta(minutes=chance.randint(18, 28))
-        up_at = at + timedelta(minutes=chance.randint(6, 14))
+        at += rhythm.span(chance, 18, 28)
+        up_at = at + rhythm.span(chance, 6, 14)
         if up_at >= end:
             return
         yield Status(at=at, circuit=CIRCUIT.id, state="offline")

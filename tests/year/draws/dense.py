@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tests.year.draws.rhythm import Rhythm
 from tests.year.faults import Crash, Fault, Freeze, SlackFault, WrongClock
 from tests.year.plan import Circuit, Plan, Status
 
@@ -22,9 +23,9 @@ _SHARE = 0.3  # of the seeds
 
 
 def with_episodes(plan: Plan, end: datetime) -> Plan:
-    """Return a plan with its episodes until `end`; most seeds have none."""
+    """Return a plan with its episodes until `end`; most seeds have none, and no calm days."""
     chance = random.Random(f"{plan.seed}/dense")  # noqa: S311  # repeatable
-    if chance.random() >= _SHARE:
+    if Rhythm.of(plan).is_calm or chance.random() >= _SHARE:
         return plan
     statuses: list[Status] = []
     faults: list[Fault] = []

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tests.year.draws.rhythm import Rhythm
 from tests.year.plan import Circuit, Fact, Plan, Silence, Status, Unsilence
 
 CIRCUIT = Circuit(id="1093", name="Feed 93")
@@ -20,10 +21,12 @@ def with_edits(plan: Plan, end: datetime) -> Plan:
     if chance.random() >= _SHARE:
         return plan
     facts: list[Fact] = []
-    at = plan.begin + _minutes(chance, 5, 40)
-    while at + 2 * _HOUR < end:
-        facts += _episode(chance, at)
-        at += 2 * _HOUR + _minutes(chance, 5, 40)
+    rhythm = Rhythm.of(plan)
+    length = 2 * _HOUR * rhythm.of_spans
+    at = plan.begin + rhythm.gap(chance, 5, 40)
+    while at + length < end:
+        facts += _episode(chance, rhythm, at, at + length)
+        at += length + rhythm.gap(chance, 5, 40)
     return replace(
         plan,
         circuits=(*plan.circuits, CIRCUIT),
@@ -31,21 +34,17 @@ def with_edits(plan: Plan, end: datetime) -> Plan:
     )
 
 
-def _episode(chance: random.Random, at: datetime) -> Iterator[Fact]:
-    """Yield two hours: a silence, an outage under it, and what somebody makes of the silence."""
-    changed_at, circuit = at + _minutes(chance, 8, 20), CIRCUIT.id
+def _episode(chance: random.Random, rhythm: Rhythm, at: datetime, end: datetime) -> Iterator[Fact]:
+    """Yield a silence, an outage under it, and what somebody makes of the silence."""
+    changed_at, circuit = at + rhythm.span(chance, 8, 20), CIRCUIT.id
     kind = chance.choice(("ended", "extended", "replaced"))
-    until = at + (_minutes(chance, 25, 35) if kind == "extended" else 2 * _HOUR)
+    until = at + rhythm.span(chance, 25, 35) if kind == "extended" else end
     yield Silence(at=at, begin=at, until=until, circuit=circuit)
-    yield Status(at=at + _minutes(chance, 2, 7), circuit=circuit, state="offline")
+    yield Status(at=at + rhythm.span(chance, 2, 7), circuit=circuit, state="offline")
     if kind != "extended":
         yield Unsilence(at=changed_at, circuit=circuit, asked=at)
     if kind != "ended":
-        last = at + (2 * _HOUR if kind == "extended" else _minutes(chance, 30, 50))
+        last = end if kind == "extended" else at + rhythm.span(chance, 30, 50)
         asked = changed_at - timedelta(minutes=1)
         yield Silence(at=asked, begin=asked, until=last, circuit=circuit)
-    yield Status(at=at + _minutes(chance, 70, 85), circuit=circuit, state="online")
-
-
-def _minutes(chance: random.Random, least: int, most: int) -> timedelta:
-    return timedelta(minutes=chance.randint(least, most))
+    yield Status(at=at + rhythm.span(chance, 70, 85), circuit=circuit, state="online")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tests.year.draws.rhythm import Rhythm
 from tests.year.plan import Circuit, Plan, Status
 
 CIRCUIT = Circuit(id="1091", name="Feed 91")
@@ -22,10 +23,12 @@ def with_faces(plan: Plan, end: datetime) -> Plan:
     chance = random.Random(f"{plan.seed}/faces")  # noqa: S311  # repeatable
     if chance.random() >= _SHARE:
         return plan
-    (rule,) = plan.rules
-    rule = replace(rule, fault=FAULT, hold=max(rule.hold, 1.5 * rule.keep))  # one ends before
+    (rule,), rhythm = plan.rules, Rhythm.of(plan)
+    # On calm days few polls are made while an alert is pending.
+    keep = rule.hold / 2 if rhythm.is_calm else rule.keep
+    rule = replace(rule, fault=FAULT, keep=keep, hold=max(rule.hold, 1.5 * keep))  # one ends before
     rules = rule, replace(rule, name="bad", to=("degraded",))
-    facts = (*plan.facts, *_changes(chance, plan.begin, end))
+    facts = (*plan.facts, *_changes(chance, rhythm, plan.begin, end))
     return replace(
         plan,
         rules=rules,
@@ -34,12 +37,14 @@ def with_faces(plan: Plan, end: datetime) -> Plan:
     )
 
 
-def _changes(chance: random.Random, begin: datetime, end: datetime) -> Iterator[Status]:
+def _changes(
+    chance: random.Random, rhythm: Rhythm, begin: datetime, end: datetime
+) -> Iterator[Status]:
     at = begin
     while True:
-        at += timedelta(seconds=chance.randint(600, 3600))
+        at += rhythm.of_gaps * timedelta(seconds=chance.randint(600, 3600))
         faces = chance.randint(1, 6)
-        lengths = [round(10 ** chance.uniform(1, 3.1)) for _ in range(faces)]
+        lengths = [round(rhythm.of_spans * 10 ** chance.uniform(1, 3.1)) for _ in range(faces)]
         if at + timedelta(seconds=sum(lengths)) >= end:
             return
         state = chance.choice(("offline", "degraded"))

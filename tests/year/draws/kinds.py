@@ -11,6 +11,8 @@ from tests.year.draws.dense import with_episodes
 from tests.year.draws.diagnoses import with_diagnoses
 from tests.year.draws.edits import with_edits
 from tests.year.draws.faces import with_faces
+from tests.year.draws.forms import with_forms
+from tests.year.draws.hours import with_hours
 from tests.year.draws.takeovers import with_takeovers
 from tests.year.draws.works import with_works
 from tests.year.plan import Plan
@@ -28,6 +30,8 @@ def with_kinds(plan: Plan, end: datetime) -> Plan:
         with_clocks,
         with_takeovers,
         with_diagnoses,
+        with_hours,
+        with_forms,
     ):
         plan = add(plan, end)
     return plan

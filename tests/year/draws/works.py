@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from tests.year.draws.rhythm import Rhythm
 from tests.year.plan import Circuit, Notice, Plan, Status, WorkStatus
 
 _APART = timedelta(minutes=40)  # between outages: what ended just before would be opened again
@@ -20,20 +21,20 @@ def with_works(plan: Plan, end: datetime) -> Plan:
     circuits = tuple(Circuit(id=f"30{n:02}", name=f"Site {n:02}") for n in range(2))
     facts: list[Notice | Status] = []
     for circuit in circuits:
-        facts += _of_circuit(chance, circuit, plan.begin, end)
+        facts += _of_circuit(chance, Rhythm.of(plan), circuit, plan.begin, end)
     ordered = sorted((*plan.facts, *facts), key=lambda fact: fact.at)
     return replace(plan, circuits=(*plan.circuits, *circuits), facts=tuple(ordered))
 
 
 def _of_circuit(
-    chance: random.Random, circuit: Circuit, begin: datetime, end: datetime
+    chance: random.Random, rhythm: Rhythm, circuit: Circuit, begin: datetime, end: datetime
 ) -> Iterator[Notice | Status]:
     """Yield one works after the other, each with what happens to the circuit around it."""
-    number, at = 0, begin + _minutes(chance, 5, 60)
+    number, at, apart = 0, begin + rhythm.gap(chance, 5, 60), rhythm.of_spans * _APART
     while True:
-        starts = at + _minutes(chance, 15, 90)
-        ends = starts + _minutes(chance, 20, 120)
-        if ends + _APART >= end:
+        starts = at + rhythm.span(chance, 15, 90)
+        ends = starts + rhythm.span(chance, 20, 120)
+        if ends + apart >= end:
             return
         first = Notice(
             at=at,
@@ -44,20 +45,20 @@ def _of_circuit(
             status=chance.choice(("TENTATIVE", "CONFIRMED")),
             impact=chance.choice(("OUTAGE", "OUTAGE", "OUTAGE", "NO-IMPACT")),
         )
-        notices = [first, *_changes(chance, first)]
+        notices = [first, *_changes(chance, rhythm, first)]
         yield from notices
-        last = min(end, max(notice.end for notice in notices) + 2 * _APART)
-        down_at = at + _minutes(chance, 0, 20)
-        down_at = chance.choice((down_at, starts + _minutes(chance, 0, 15)))
+        last = min(end, max(notice.end for notice in notices) + 2 * apart)
+        down_at = at + rhythm.span(chance, 0, 20)
+        down_at = chance.choice((down_at, starts + rhythm.span(chance, 0, 15)))
         while down_at < last:
-            up_at = min(down_at + _minutes(chance, 2, 60), end)
+            up_at = min(down_at + rhythm.span(chance, 2, 60), end)
             yield Status(at=down_at, circuit=circuit.id, state="offline")
             yield Status(at=up_at, circuit=circuit.id, state="online")
-            down_at = up_at + _APART + _minutes(chance, 0, 60)
-        number, at = number + 1, max(last, down_at) + _minutes(chance, 5, 120)
+            down_at = up_at + apart + rhythm.span(chance, 0, 60)
+        number, at = number + 1, max(last, down_at) + rhythm.gap(chance, 5, 120)
 
 
-def _changes(chance: random.Random, first: Notice) -> Iterator[Notice]:
+def _changes(chance: random.Random, rhythm: Rhythm, first: Notice) -> Iterator[Notice]:
     """Yield what the carrier says of works later."""
     what = chance.choice(("", "", "moved", "cancelled", "completed", "old"))
     if not what:
@@ -70,16 +71,12 @@ def _changes(chance: random.Random, first: Notice) -> Iterator[Notice]:
     status: WorkStatus = first.status
     if what == "moved":
         status = chance.choice(("RE-SCHEDULED", "CONFIRMED"))
-        later = max(at, first.begin) - first.begin + _minutes(chance, 10, 60)
+        later = max(at, first.begin) - first.begin + rhythm.span(chance, 10, 60)
         first = replace(first, begin=first.begin + later, end=first.end + later)
     elif what != "old":  # which comes after the first one and was written before it
         status = "CANCELLED" if what == "cancelled" else "COMPLETED"
     sequence = 0 if what == "old" else 2
     if what == "old":
-        later = _minutes(chance, 30, 60)
+        later = rhythm.span(chance, 30, 60)
         first = replace(first, begin=first.begin + later, end=first.end + later)
     yield replace(first, at=at, status=status, sequence=sequence)
-
-
-def _minutes(chance: random.Random, least: int, most: int) -> timedelta:
-    return timedelta(minutes=chance.randint(least, most))

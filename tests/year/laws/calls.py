@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.year.laws import messages, people
-from tests.year.laws.bookings import is_booked
+from tests.year.laws.plain import is_plain
 from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due
-from tests.year.laws.works import is_planned
 from tests.year.plan import BOSS, DUTY, Circuit, Plan, Reload, Rule, Silence, Window
 from tests.year.trace import Record, Trace
 
@@ -41,7 +40,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
             if not any(step.after for step in steps):
                 continue
             for circuit in plan.circuits:
-                if not is_booked(plan, circuit) and not is_planned(plan, circuit):
+                if is_plain(plan, circuit):
                     yield from _about(plan, trace, rule, circuit, answers, channel, steps)
 
 

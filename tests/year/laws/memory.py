@@ -6,14 +6,18 @@ else. What the vendor lists of a circuit's bookings it holds as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from tests.year.plan import Booking, Plan
 from tests.year.trace import Trace
 
 # Objects: an incident is some 60 of them. Seeds were seen to hold less than half as many.
 _MOST, _MOST_OF_SUBJECT, _MOST_OF_BOOKING, _MOST_OF_LIVE = 250, 40, 20, 400
-_MOST_OF_CHANGE = 10  # a subject keeps which outages were reported
+_MOST_OF_OUTAGE = 10
+# A subject keeps which outages were reported of the last days, and so many of them.
+_REMEMBERED, _MOST_REMEMBERED = timedelta(days=8), 100
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -24,7 +28,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
         for what, count in record.fields["overdue"].items():
             yield f"at the end there are {count} rows too old to be kept: {what}"
         most = _MOST + _MOST_OF_SUBJECT * subjects + _MOST_OF_BOOKING * bookings
-        most += _MOST_OF_CHANGE * len(tuple(plan.statuses))
+        most += _MOST_OF_OUTAGE * _remembered(plan)
         most += _MOST_OF_LIVE * record.fields["live"]
         for sizes in record.fields["engines"]:
             held = sum(sizes.values())
@@ -34,3 +38,13 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
                     f"at the end the engine holds {held} objects, more than {most} for {subjects}"
                     f" subjects: {sizes[largest]} of them in {largest}"
                 )
+
+
+def _remembered(plan: Plan) -> int:
+    """Return how many outages the subjects may remember."""
+    outages = Counter(
+        status.circuit
+        for status in plan.statuses
+        if status.state != "online" and status.at > plan.end - _REMEMBERED
+    )
+    return sum(min(count, _MOST_REMEMBERED) for count in outages.values())

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.year.laws.bookings import is_booked
+from tests.year.laws.hours import has_hours
 from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due
 from tests.year.plan import Plan
@@ -121,7 +122,9 @@ def _truth(plan: Plan, at: datetime, documents: Mapping[str, Any]) -> Iterator[s
         if alert["state"] == "firing"
     }
     for rule in faults(plan):
-        for circuit in (circuit for circuit in plan.circuits if not is_booked(plan, circuit)):
+        for circuit in plan.circuits:
+            if is_booked(plan, circuit) or has_hours(plan, circuit):
+                continue
             spans = outages(plan, rule, circuit)
             is_down = any(due(plan, span.begin, rule.hold) < at <= span.end for span in spans)
             was_down = any(

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from tests.year.laws import messages
-from tests.year.laws.bookings import is_booked
+from tests.year.laws.plain import is_plain
 from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due, unsilenced
-from tests.year.laws.works import is_planned
 from tests.year.plan import NOC, Circuit, Plan, Rule
 from tests.year.trace import Trace
 
@@ -18,7 +17,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each circuit that is watched all the time."""
     for rule in faults(plan):
         for circuit in plan.circuits:
-            if not is_booked(plan, circuit) and not is_planned(plan, circuit):
+            if is_plain(plan, circuit):
                 yield from _about(plan, trace, rule, circuit)
 
 

@@ -20,11 +20,10 @@ from typing import Any
 
 from tests.year.faults import BrokerFault, StoreFault, VendorFault, WrongClock
 from tests.year.laws import messages
-from tests.year.laws.bookings import is_booked
+from tests.year.laws.plain import is_plain
 from tests.year.laws.retained import unresolved
 from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due, unsilenced
-from tests.year.laws.works import is_planned
 from tests.year.plan import DUTY, NOC, Plan
 from tests.year.trace import Record, Trace
 
@@ -101,7 +100,7 @@ def _not_shown(plan: Plan, trace: Trace, answers: Sequence[Record]) -> Iterator[
     seen = {vendor: _seen(trace, vendor) for vendor in {c.vendor for c in plan.circuits}}
     for rule in faults(plan):
         for circuit in plan.circuits:
-            if is_booked(plan, circuit) or is_planned(plan, circuit):
+            if not is_plain(plan, circuit):
                 continue
             records = messages.about(trace, circuit.name, NOC)
             records += messages.of_storms(trace, circuit.vendor)

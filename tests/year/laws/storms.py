@@ -19,11 +19,10 @@ from datetime import datetime, timedelta
 
 from tests.year.faults import VendorFault
 from tests.year.laws import messages
-from tests.year.laws.bookings import is_booked
 from tests.year.laws.people import answers_of
+from tests.year.laws.plain import is_plain
 from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due
-from tests.year.laws.works import is_planned
 from tests.year.plan import DUTY, Circuit, Plan, Reload, Rule, Silence
 from tests.year.trace import Record, Trace
 
@@ -63,11 +62,7 @@ class _About:
         self._own = {c.id: messages.about(trace, c.name) for c in self._circuits}
         self._outages = {c.id: outages(plan, rule, c) for c in self._circuits}
         quiet = {window.circuit for window in plan.windows}
-        self._plain = [
-            c
-            for c in self._circuits
-            if c.id not in quiet and not is_booked(plan, c) and not is_planned(plan, c)
-        ]
+        self._plain = [c for c in self._circuits if c.id not in quiet and is_plain(plan, c)]
         self._silences = [fact for fact in plan.facts if isinstance(fact, Silence)]
 
     def bursts(self) -> Iterator[str]:

@@ -75,3 +75,21 @@ def test_it_complains_of_an_engine_that_forgets_nothing():
     trace.add(DAYS.end, "held", overdue={}, live=0, engines=[engine])
     (complaint,) = memory.complaints(DAYS, trace)
     assert "4000 of them in incidents" in complaint
+
+
+@pytest.mark.parametrize(
+    ("days", "count", "allowed"), [(9, 90, 450), (1, 90, 1350), (1, 250, 1450)]
+)
+def test_of_outages_that_are_old_or_many_an_engine_remembers_no_more(days, count, allowed):
+    """A plan of ten days: 250 objects of any engine, 200 of five circuits, 10 of each outage."""
+    since = at(24 * (10 - days))
+    outages = tuple(
+        Status(at=since + number * timedelta(seconds=1), circuit="103", state="offline")
+        for number in range(count)
+    )
+    plan = replace(DAYS, end=at(240), facts=outages)
+    trace = Trace()
+    trace.add(plan.end, "held", overdue={}, live=0, engines=[{"subjects": allowed}])
+    assert not list(memory.complaints(plan, trace))
+    trace.records[0].fields["engines"][0]["subjects"] += 1
+    assert list(memory.complaints(plan, trace))

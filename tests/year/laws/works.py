@@ -79,7 +79,7 @@ class _About:
                 yield f"false all-clear: {self._name} at {record.at}, down from {begin} on"
         edges = [begin, *self._edges(begin, outage.end)]
         for at, until in zip(edges, [*edges[1:], outage.end], strict=True):
-            by = due(self._plan, at, rule.hold)
+            by = due(self._plan, at, rule.hold + _reading(self._plan))
             if by >= until or self._is_doubtful(begin, by):
                 continue
             if any(_may_excuse(notice, seen_by, at) for notice in _counting(self._notices, at)):
@@ -91,7 +91,7 @@ class _About:
         """Yield what was posted although works excused it from its begin on."""
         begin, end = outage.begin, due(self._plan, outage.end, self._rule.keep)
         earlier = [notice for notice in self._notices if notice.at <= begin]
-        if any(due(self._plan, notice.at, timedelta()) > begin for notice in earlier):
+        if any(due(self._plan, n.at, _reading(self._plan)) > begin for n in earlier):
             return
         for at in [begin, *self._edges(begin, end)]:
             if not any(_excuses(notice, begin, at) for notice in _counting(self._notices, at)):
@@ -115,6 +115,11 @@ class _About:
         """Return whether a clock was wrong while it mattered, when notices were read or since."""
         near = [n.at for n in self._notices if n.at <= end and n.end + GRACE >= begin]
         return is_clock_wrong(self._plan, min([begin, *near]), end)
+
+
+def _reading(plan: Plan) -> timedelta:
+    """Return how much longer it takes until a notice is read than until a circuit is asked."""
+    return 2 * max(timedelta(), plan.works_interval - plan.interval)
 
 
 def _counting(notices: Sequence[Notice], at: datetime) -> list[Notice]:
@@ -152,7 +157,7 @@ def _ahead(plan: Plan, trace: Trace, circuit: Circuit) -> Iterator[str]:
     changes = {notice.at for notice in notices}
     changes |= {edge for notice in notices for edge in (notice.begin, notice.end)}
     for at, until in zip(sorted(changes), [*sorted(changes)[1:], plan.end], strict=True):
-        by = due(plan, at, timedelta())
+        by = due(plan, at, _reading(plan))
         near = [notice.at for notice in notices if notice.at <= by]
         if by >= until or is_clock_wrong(plan, min(near, default=at), by):
             continue

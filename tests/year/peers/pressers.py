@@ -12,6 +12,7 @@ from tests.year.slack import HOST, Shown, Slack
 from tests.year.world import World
 
 VERBS = {"acknowledge": "ack", "unacknowledge": "unack", "packet": "packet"}
+_IN_MENU = {"packet", "unsilence"}
 _AGAIN_SECONDS = 0.5  # after which Slack delivers a press again
 
 
@@ -45,8 +46,8 @@ class Pressers:
 
     def _send(self, click: Click, identity: str, message: Shown, incident: str) -> None:
         person = f"person-{identity.split('-')[1]}"
-        envelope = _envelope(click.what, identity, person, message, incident)
-        arrived = self._sockets.send(envelope)
+        pressed = envelope(click.what, identity, person, message.ts, incident)
+        arrived = self._sockets.send(pressed)
         self._world.record(
             "pressed",
             id=identity,
@@ -58,15 +59,14 @@ class Pressers:
             arrived=arrived,
         )
         if click.is_sent_again:
-            self._loop.call_later(_AGAIN_SECONDS, self._sockets.send, envelope)
+            self._loop.call_later(_AGAIN_SECONDS, self._sockets.send, pressed)
 
 
-def _envelope(
-    what: str, identity: str, person: str, message: Shown, incident: str
-) -> dict[str, Any]:
+def envelope(what: str, identity: str, person: str, ts: str, incident: str) -> dict[str, Any]:
+    """Return what Slack sends of a press of a button, or of what the menu has, below a message."""
     action: dict[str, Any] = {"action_id": what, "value": incident}
-    if what == "packet":
-        action = {"action_id": "menu", "selected_option": {"value": f"packet/{incident}"}}
+    if what in _IN_MENU:
+        action = {"action_id": "menu", "selected_option": {"value": f"{what}/{incident}"}}
     return {
         "type": "interactive",
         "envelope_id": identity,
@@ -75,7 +75,7 @@ def _envelope(
             "user": {"id": person, "username": person},
             "actions": [action],
             "channel": {"id": NOC},
-            "container": {"message_ts": message.ts},
+            "container": {"message_ts": ts},
             "response_url": f"https://{HOST}/actions/{identity}",
             "trigger_id": identity,
         },

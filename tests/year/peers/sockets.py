@@ -21,6 +21,7 @@ class Sockets:
     def __init__(self, world: World) -> None:
         self._world = world
         self._open: list[Socket] = []
+        self.answers: dict[str, Any] = {}  # to forms, by the envelope's id
 
     async def connect(self, _: str, **__: Any) -> Socket:
         """Open one for the daemon that asks."""
@@ -69,8 +70,10 @@ class Socket:
         text = json.dumps(await self._waiting.get())
         return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, "")
 
-    async def send_json(self, _: object) -> None:
-        """Take an acknowledgement."""
+    async def send_json(self, acknowledgement: dict[str, Any]) -> None:
+        """Take an acknowledgement; that of a form may say what to show in its place."""
+        if "payload" in acknowledgement:
+            self._sockets.answers[acknowledgement["envelope_id"]] = acknowledgement["payload"]
 
     async def close(self) -> None:
         """Close it."""
