@@ -12,6 +12,7 @@ of its first message. Laws:
 - off air calls nobody (laws/bookings.py);
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
+- who says something of announced works is answered (laws/remarks.py);
 - outside of its hours a rule does not count (laws/hours.py);
 - no message says that Watcher is broken;
 - nothing is held for good (laws/memory.py);
@@ -46,6 +47,7 @@ from tests.year.laws import (
     lines,
     memory,
     people,
+    remarks,
     retained,
     rota,
     silences,
@@ -67,6 +69,7 @@ _LAWS = (
     bookings.complaints,
     storms.complaints,
     works.complaints,
+    remarks.complaints,
     hours.complaints,
     lines.complaints,
     silences.complaints,

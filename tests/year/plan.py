@@ -235,8 +235,29 @@ class Form:
     is_sent_again: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Somebody presses a button below the newest announcement of works on a circuit."""
+
+    at: datetime
+    circuit: str
+    what: Literal["dismiss", "acknowledge"] = "dismiss"
+    is_sent_again: bool = False  # Slack delivers the press twice
+
+
 Fact = (
-    Status | Load | Quirk | Press | Silence | Unsilence | Reload | Booking | Notice | Click | Form
+    Status
+    | Load
+    | Quirk
+    | Press
+    | Silence
+    | Unsilence
+    | Reload
+    | Booking
+    | Notice
+    | Click
+    | Form
+    | Remark
 )
 
 
@@ -282,7 +303,7 @@ class Plan:
     @property
     def has_buttons(self) -> bool:
         """Whether anybody presses a button."""
-        return any(isinstance(fact, Click | Form) for fact in self.facts)
+        return any(isinstance(fact, Click | Form | Remark) for fact in self.facts)
 
     @property
     def statuses(self) -> Iterator[Status]:

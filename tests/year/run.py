@@ -30,6 +30,7 @@ from tests.year.peers.carrier import Carrier
 from tests.year.peers.fillers import Fillers
 from tests.year.peers.operators import Operators
 from tests.year.peers.people import People
+from tests.year.peers.planners import Planners
 from tests.year.peers.pressers import Pressers
 from tests.year.plan import Plan
 from tests.year.trace import Trace
@@ -64,6 +65,7 @@ async def _run(plan: Plan, doors: Doors, each_day: Callable[[Trace], None]) -> T
             Carrier(world, installation.notices)
             Pressers(world, installation.slack, installation.sockets)
             Fillers(world, installation.slack, installation.sockets)
+            Planners(world, installation.slack, installation.sockets)
             machines = [Machine(installation, number) for number in range(plan.daemons)]
             for machine in machines:
                 machine.start()

@@ -12,6 +12,7 @@ By `what`, its `fields`:
 - `pressed`: `verb`, `circuit`, `incident`, when it `opened`, `by`, `id`, and `silenced`: `circuit`,
   `id`: a command was sent; a press in Slack has `arrived` as well: a daemon had a socket open.
 - `answered`: `id`, `text`: what the person who pressed reads.
+- `remarked`: a press below planned works: `id`, `circuit`, `button`, and whether it `arrived`.
 - `asked`, `opened`, `sent off`, `refused`: a press for a form, what opened, the form as it was
   filled in, and what Slack shows in its place; `id`, `by`.
 - `status`: what `daemon` answered to `watcher status`: `code` as of HTTP, 0: nobody listened, and

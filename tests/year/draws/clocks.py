@@ -38,7 +38,8 @@ def with_clocks(plan: Plan, end: datetime) -> Plan:
         start=(plan.begin - timedelta(days=chance.randint(2, 9))).replace(hour=0, minute=0),
     )
     rhythm = Rhythm.of(plan)
-    begin, end = max(plan.begin, night - _AROUND), min(end, night + _AROUND)
+    around = _AROUND / 3 if rhythm.is_calm else _AROUND
+    begin, end = max(plan.begin, night - around), min(end, night + around)
     facts = (*plan.facts, *_outages(chance, rhythm, begin, end))
     return replace(
         plan,

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from tests.year.plan import Plan
 
-_RARER, _SLOWER = 8, 4  # on calm days; the first of two days
+_RARER, _SLOWER = 20, 4  # on calm days; the first of two days
 
 
 @dataclass(frozen=True, slots=True)

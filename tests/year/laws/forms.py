@@ -167,7 +167,7 @@ class _About:
             if asked.answered_at is not None or not asked.is_calm:
                 continue
             form, at = asked.form, asked.sent_at
-            if form.what == "unsilence" and not self._is_sure(form.at, at + _SOON):
+            if form.what == "unsilence" and not self._is_sure(form.at, at):
                 continue
             if any(o.begin < form.at and at + _SOON < o.end for o in self._outages):
                 yield f"form: {form.what} by {asked.by} at {at} was not done: {asked.text}"

@@ -9,11 +9,12 @@ from unittest import mock
 import pytest
 
 from tests.year import oracle
-from tests.year.plan import AHEAD, NOC, Notice, Status
+from tests.year.plan import AHEAD, NOC, Notice, Remark, Status
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
 from watcher.engine.rules import works
+from watcher.engine.works import notices
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -141,3 +142,30 @@ def test_sabotage_of_the_begin_of_a_window_is_found():
         mock.patch.object(works, "_is_of", return_value=True),
     ):
         assert "lost" in wrong(run(early), early)
+
+
+DISMISSED = plan(1.1, 1.45, NOTICE, Remark(at=at(0.6), circuit="103"))
+LATE = plan(1.05, 1.45, NOTICE, Remark(at=at(1.2), circuit="103", is_sent_again=True))
+CONFIRMED = plan(1.1, 1.4, NOTICE, Remark(at=at(0.6), circuit="103", what="acknowledge"))
+REMARKS = {"before": DISMISSED, "inside": LATE, "confirmed": CONFIRMED}
+
+
+@pytest.mark.parametrize("day", REMARKS.values(), ids=REMARKS)
+def test_what_people_say_of_works_counts(day):
+    trace = run(day)
+    assert wrong(trace, day) == []
+    assert list(trace.of("remarked"))
+
+
+def test_works_that_are_dismissed_call_people():
+    remark = {"id": "remark-1", "circuit": "103", "button": "dismiss", "arrived": True}
+    trace = seen((0.25, AHEAD, PLANNED), (0.61, AHEAD, OVER))
+    trace.add(at(0.6), "remarked", **remark)
+    assert wrong(trace, DISMISSED) == ["unanswered"]
+    trace.add(at(0.601), "answered", id="remark-1", text="the planned works are dismissed.")
+    assert wrong(trace, DISMISSED) == ["lost"]
+
+
+def test_sabotage_of_dismissals_is_found():
+    with mock.patch.object(notices, "_decide"):
+        assert "lost" in wrong(run(DISMISSED), DISMISSED)

@@ -3,7 +3,7 @@
 - nobody is called about what fails inside a window and is well again before its grace is over;
 - what fails outside of windows is shown as any outage is;
 - what is still down after the grace is shown then, and what is cancelled, moved or completed
-  meanwhile no longer excuses anything;
+  meanwhile, or dismissed by somebody, no longer excuses anything;
 - works that lie ahead have one open thread where people read of works, until they are over.
 
 A window begins and ends by the time of day. Nothing is said of a notice that came, or of an edge
@@ -12,11 +12,12 @@ that passed, while a daemon's clock was wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from tests.year.laws import messages
+from tests.year.laws.remarks import Dismissal, dismissals
 from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due, is_clock_wrong
 from tests.year.plan import AHEAD, GRACE, Circuit, Notice, Plan, Rule
@@ -52,6 +53,7 @@ class _About:
         self._kept = messages.kept(trace)
         self._notices = [n for n in plan.notices if circuit.id in n.circuits]
         self._outages = outages(plan, rule, circuit)
+        self._dismissals = dismissals(plan, trace, circuit.id)
 
     def complaints(self) -> Iterator[str]:
         """Yield what was wrong."""
@@ -82,7 +84,8 @@ class _About:
             by = due(self._plan, at, rule.hold + _reading(self._plan))
             if by >= until or self._is_doubtful(begin, by):
                 continue
-            if any(_may_excuse(notice, seen_by, at) for notice in _counting(self._notices, at)):
+            counting = _counting(self._notices, at, _dismissed(self._dismissals, at))
+            if any(_may_excuse(notice, seen_by, at) for notice in counting):
                 continue
             if not messages.shows([*self._records, *self._of_storms], by):
                 yield f"lost: {self._name} was down from {begin} on, unplanned, not shown by {by}"
@@ -94,7 +97,9 @@ class _About:
         if any(due(self._plan, n.at, _reading(self._plan)) > begin for n in earlier):
             return
         for at in [begin, *self._edges(begin, end)]:
-            if not any(_excuses(notice, begin, at) for notice in _counting(self._notices, at)):
+            asked = {dismissal.works for dismissal in self._dismissals if dismissal.at <= at}
+            counting = _counting(self._notices, at, asked)
+            if not any(_excuses(notice, begin, at) for notice in counting):
                 end = at
                 break
         if self._is_doubtful(begin, end):
@@ -109,6 +114,8 @@ class _About:
         edges = {n.at for n in self._notices} | {n.begin for n in self._notices}
         edges |= {n.end + GRACE for n in self._notices}
         edges |= {n.at + GRACE for n in self._notices if n.status == "COMPLETED"}
+        edges |= {d.at for d in self._dismissals}
+        edges |= {d.done_at for d in self._dismissals if d.done_at is not None}
         return sorted(edge for edge in edges if begin < edge < end)
 
     def _is_doubtful(self, begin: datetime, end: datetime) -> bool:
@@ -122,13 +129,24 @@ def _reading(plan: Plan) -> timedelta:
     return 2 * max(timedelta(), plan.works_interval - plan.interval)
 
 
-def _counting(notices: Sequence[Notice], at: datetime) -> list[Notice]:
+def _dismissed(dismissals: Sequence[Dismissal], at: datetime) -> set[str]:
+    """Return which works somebody has dismissed for sure by a time."""
+    return {d.works for d in dismissals if d.done_at is not None and d.done_at <= at}
+
+
+def _counting(
+    notices: Sequence[Notice], at: datetime, dismissed: Collection[str] = ()
+) -> list[Notice]:
     """Return what counts of each works at a time, with the end that it has."""
     newest: dict[str, Notice] = {}
     for notice in sorted(notices, key=lambda notice: notice.sequence):
         if notice.at <= at:
             newest[notice.works] = notice
-    return [notice for notice in newest.values() if notice.status != "CANCELLED"]
+    return [
+        notice
+        for notice in newest.values()
+        if notice.status != "CANCELLED" and notice.works not in dismissed
+    ]
 
 
 def _end(notice: Notice) -> datetime:
@@ -156,12 +174,17 @@ def _ahead(plan: Plan, trace: Trace, circuit: Circuit) -> Iterator[str]:
     notices = [notice for notice in plan.notices if circuit.id in notice.circuits]
     changes = {notice.at for notice in notices}
     changes |= {edge for notice in notices for edge in (notice.begin, notice.end)}
+    said = dismissals(plan, trace, circuit.id)
+    changes |= {d.done_at for d in said if d.done_at is not None}
     for at, until in zip(sorted(changes), [*sorted(changes)[1:], plan.end], strict=True):
         by = due(plan, at, _reading(plan))
         near = [notice.at for notice in notices if notice.at <= by]
         if by >= until or is_clock_wrong(plan, min(near, default=at), by):
             continue
-        going_on = [n for n in _counting(notices, at) if n.status != "COMPLETED" and n.end > at]
+        if any(d.at <= by and (d.done_at is None or d.done_at > at) for d in said):
+            continue
+        counting = _counting(notices, at, _dismissed(said, at))
+        going_on = [n for n in counting if n.status != "COMPLETED" and n.end > at]
         if bool(going_on) != messages.shows(records, by):
             what = "not announced" if going_on else "still announced"
             yield f"{what}: works on {circuit.name} by {by}"

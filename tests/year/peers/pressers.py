@@ -62,7 +62,9 @@ class Pressers:
             self._loop.call_later(_AGAIN_SECONDS, self._sockets.send, pressed)
 
 
-def envelope(what: str, identity: str, person: str, ts: str, incident: str) -> dict[str, Any]:
+def envelope(  # noqa: PLR0917  # as Slack has them
+    what: str, identity: str, person: str, ts: str, incident: str, channel: str = NOC
+) -> dict[str, Any]:
     """Return what Slack sends of a press of a button, or of what the menu has, below a message."""
     action: dict[str, Any] = {"action_id": what, "value": incident}
     if what in _IN_MENU:
@@ -74,7 +76,7 @@ def envelope(what: str, identity: str, person: str, ts: str, incident: str) -> d
             "type": "block_actions",
             "user": {"id": person, "username": person},
             "actions": [action],
-            "channel": {"id": NOC},
+            "channel": {"id": channel},
             "container": {"message_ts": ts},
             "response_url": f"https://{HOST}/actions/{identity}",
             "trigger_id": identity,
