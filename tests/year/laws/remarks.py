@@ -44,18 +44,18 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
 
 def dismissals(plan: Plan, trace: Trace, circuit: str) -> list[Dismissal]:
     """Return which works on a circuit somebody has dismissed, or may have."""
-    found = []
+    dismissed = []
     for record in trace.of("remarked"):
-        known = [n for n in plan.notices if circuit in n.circuits and n.at <= record.at]
+        announced = [n for n in plan.notices if circuit in n.circuits and n.at <= record.at]
         is_of_it = record.fields["circuit"] == circuit and record.fields["button"] == "dismiss"
-        if not known or not is_of_it or not record.fields["arrived"]:
+        if not announced or not is_of_it or not record.fields["arrived"]:
             continue
         answers = _answers(trace, record)
         if answers and all(_OVER in answer.fields["text"] for answer in answers):
             continue
         done = [answer.at for answer in answers if _DISMISSED in answer.fields["text"]]
-        found.append(Dismissal(known[-1].works, record.at, min(done, default=None)))
-    return found
+        dismissed.append(Dismissal(announced[-1].works, record.at, min(done, default=None)))
+    return dismissed
 
 
 def _answers(trace: Trace, press: Record) -> list[Record]:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.calendar import openings
+from tests.year.laws.hours import has_hours
 from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due, is_clock_wrong
 from tests.year.laws.works import is_planned
@@ -75,7 +76,7 @@ class _About:
             return
         lines = fields["answer"]["why"]
         yield from self._about_state(lines)
-        if is_booked(self._plan, self._circuit):
+        if is_booked(self._plan, self._circuit) or has_hours(self._plan, self._circuit):
             return
         spans = [
             (rule, outage)
