@@ -22,8 +22,8 @@ from tests.year.plan import (
     Reload,
     Rule,
     Threshold,
-    service_of,
     Window,
+    service_of,
 )
 from watcher import settings
 
@@ -250,9 +250,7 @@ def _subjects(plan: Plan, works: Sequence[str]) -> str:
 def write_rules(plan: Plan, folder: Path, reload: Reload | None) -> None:
     """Write the rules as they are from a reload on, or at the beginning."""
     changes = {} if reload is None else {"escalate": reload.escalate, "boss": reload.boss}
-    diagnose = str(plan.diagnoses).lower()
     rules = "".join(
-        _rule(replace(rule, **changes), source, field, words, diagnose=diagnose)
         _rule(plan, replace(rule, **changes), source, field, words)
         for rule in plan.rules
         for source, (field, words) in _FIELDS.items()
@@ -302,7 +300,6 @@ def _time(minutes: int) -> str:
     return "{:02}:{:02}".format(*divmod(minutes, 60))
 
 
-def _rule(rule: Rule, source: str, field: str, words: Mapping[str, str], *, diagnose: str) -> str:
 def _rule_with_hours(plan: Plan, hours: Window) -> str:
     """Return the first rule once more, for one circuit: it applies at these hours."""
     rule = replace(plan.rules[0], name="staffed", fault="", escalate=timedelta(), boss=timedelta())
@@ -325,7 +322,7 @@ def _rule(  # noqa: PLR0917  # two callers, above
         keep=_span(rule.keep),
         severity=rule.severity,
         escalate=_escalate(rule),
-        diagnose=diagnose,
+        diagnose=str(plan.diagnoses).lower(),
         fault=f"{rule.fault}-{source}" if rule.fault else "null",
         more=more,
     )

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from tests.year.faults import Crash, Freeze, Stop, StoreFault, WrongClock
 from tests.year.laws import messages
-from tests.year.laws.bookings import is_booked
+from tests.year.laws.forms import has_forms
+from tests.year.laws.plain import is_plain
 from tests.year.laws.spans import faults, outages
 from tests.year.laws.timing import due, unsilenced
-from tests.year.laws.works import is_planned
 from tests.year.plan import COOLDOWN, NOC, Circuit, Plan, service_of
 from tests.year.trace import Record, Trace
 
@@ -34,7 +34,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     for circuit in plan.circuits_of("vyvx"):
         own = [run for run in runs if run.fields["service"] == service_of(circuit)]
         yield from _seldom(plan, trace, own)
-        if not is_booked(plan, circuit) and not is_planned(plan, circuit):
+        if is_plain(plan, circuit):
             yield from _wanted(plan, trace, circuit, own, runs)
     for result in trace.of("found"):
         yield from _shown(plan, trace, result)
@@ -99,7 +99,7 @@ def _shown(plan: Plan, trace: Trace, result: Record) -> Iterator[str]:
     circuit = next(c for c in plan.circuits if service_of(c) == service)
     by = due(plan, result.at, timedelta())
     is_calm = not any(f.at <= by and f.until + COOLDOWN >= result.at for f in plan.faults)
-    if is_calm and by < plan.end:
+    if is_calm and by < plan.end and not has_forms(plan, circuit):
         is_open = unsilenced(plan, circuit, result.at, by) == by and messages.shows(
             messages.about(trace, circuit.name, NOC), result.at
         )

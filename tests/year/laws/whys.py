@@ -21,7 +21,7 @@ from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due, is_clock_wrong
 from tests.year.laws.works import is_planned
 from tests.year.peers import iod
-from tests.year.plan import NOC, Circuit, Plan, Rule, Silence, Status
+from tests.year.plan import NOC, Circuit, Form, Plan, Rule, Silence, Status
 from tests.year.trace import Record, Trace
 
 _QUIET_AFTER = timedelta(minutes=90)  # a fault
@@ -213,7 +213,7 @@ class _About:
         silences = [
             fact.at
             for fact in self._plan.facts
-            if isinstance(fact, Silence) and fact.circuit == self._circuit.id
+            if isinstance(fact, Silence | Form) and fact.circuit == self._circuit.id
         ]
         for window in self._plan.windows:
             if window.circuit == self._circuit.id:
