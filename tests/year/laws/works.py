@@ -174,16 +174,16 @@ def _ahead(plan: Plan, trace: Trace, circuit: Circuit) -> Iterator[str]:
     notices = [notice for notice in plan.notices if circuit.id in notice.circuits]
     changes = {notice.at for notice in notices}
     changes |= {edge for notice in notices for edge in (notice.begin, notice.end)}
-    undone = dismissals(plan, trace, circuit.id)
-    changes |= {d.done_at for d in undone if d.done_at is not None}
+    decisions = dismissals(plan, trace, circuit.id)
+    changes |= {d.done_at for d in decisions if d.done_at is not None}
     for at, until in zip(sorted(changes), [*sorted(changes)[1:], plan.end], strict=True):
         by = due(plan, at, _reading(plan))
         near = [notice.at for notice in notices if notice.at <= by]
         if by >= until or is_clock_wrong(plan, min(near, default=at), by):
             continue
-        if any(d.at <= by and (d.done_at is None or d.done_at > at) for d in undone):
+        if any(d.at <= by and (d.done_at is None or d.done_at > at) for d in decisions):
             continue
-        counting = _counting(notices, at, _dismissed(undone, at))
+        counting = _counting(notices, at, _dismissed(decisions, at))
         going_on = [n for n in counting if n.status != "COMPLETED" and n.end > at]
         if bool(going_on) != messages.shows(records, by):
             what = "not announced" if going_on else "still announced"
