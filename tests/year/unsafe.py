@@ -204,7 +204,7 @@ def _only(plan: Plan, kinds: tuple[type, ...]) -> Plan:
     facts = tuple(fact for fact in plan.facts if isinstance(fact, kinds))
     if Status in kinds:
         return replace(plan, lines=(), thresholds=(), facts=facts)
-    return replace(plan, circuits=(), rules=(), windows=(), facts=facts)
+    return replace(plan, circuits=(), rules=(), windows=(), hours=None, facts=facts)
 
 
 def found_by(plan: Plan, name: str) -> list[str]:
