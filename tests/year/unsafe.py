@@ -204,7 +204,8 @@ def _only(plan: Plan, kinds: tuple[type, ...]) -> Plan:
     facts = tuple(fact for fact in plan.facts if isinstance(fact, kinds))
     if Status in kinds:
         return replace(plan, lines=(), thresholds=(), facts=facts)
-    return replace(plan, circuits=(), rules=(), windows=(), hours=None, facts=facts)
+    nothing_else = {"circuits": (), "rules": (), "windows": (), "hours": None, "diagnoses": False}
+    return replace(plan, **nothing_else, facts=facts)
 
 
 def found_by(plan: Plan, name: str) -> list[str]:
