@@ -17,6 +17,7 @@ from tests.year.world import World
 
 SPANS = (1, 5, 60)  # seconds
 _MOST_KEPT = 100
+_MOMENT = timedelta(milliseconds=1)  # a refusal that has just come in was not read yet
 _POSTS = {"chat.postMessage", "files.completeUploadExternal"}
 
 
@@ -29,14 +30,14 @@ class CallRecord:
         self._recent: dict[tuple[object, str, int], deque[datetime]] = defaultdict(deque)
         self._most: Counter[tuple[str, int]] = Counter()
         self._months: Counter[tuple[str, str]] = Counter()
-        self._quiet: dict[tuple[object, str], datetime] = {}
+        self._quiet: dict[tuple[object, str], tuple[datetime, datetime]] = {}
         self._early: list[Mapping[str, Any]] = []
 
     def leaves(self, request: Request) -> None:
         """Count a call."""
         now, owner, place = self._world.now(), OWNER.get(), self._place(request)
-        until = self._quiet.get((owner, place), now)
-        if now < until and len(self._early) < _MOST_KEPT:
+        since, until = self._quiet.get((owner, place), (now, now))
+        if since + _MOMENT < now < until and len(self._early) < _MOST_KEPT:
             self._early.append({"at": now, "place": place, "until": until})
         host = request.url.host or ""
         self._months[host, f"{now:%Y-%m}"] += 1
@@ -51,8 +52,9 @@ class CallRecord:
     def arrives(self, request: Request, answer: Answer) -> None:
         """Note how long an answer asks to wait."""
         if answer.status == 429 and (seconds := answer.headers.get("Retry-After")):
-            until = self._world.now() + timedelta(seconds=float(seconds))
-            self._quiet[OWNER.get(), self._place(request)] = until
+            now = self._world.now()
+            until = now + timedelta(seconds=float(seconds))
+            self._quiet[OWNER.get(), self._place(request)] = now, until
 
     def record(self) -> None:
         """Write down what was counted."""

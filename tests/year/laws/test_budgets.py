@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 from aiolimiter import AsyncLimiter
+from yarl import URL
 
 from tests.year import oracle
+from tests.year.call_record import CallRecord
 from tests.year.faults import SlackFault, VendorFault
 from tests.year.laws import budgets
+from tests.year.network import Answer, Request
 from tests.year.plan import NOC, Circuit, Status
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
@@ -73,6 +78,18 @@ def test_more_calls_in_a_month_are_found():
 def test_a_call_before_its_time_is_found():
     early = {"at": at(1), "place": "chat.update", "until": at(1.1)}
     assert wrong(early=[early]) == ["too early"]
+
+
+@pytest.mark.parametrize(("after", "expected"), [(0.00001, 0), (0.1, 1), (31, 0)])
+def test_what_leaves_together_with_a_refusal_is_not_too_early(after, expected):
+    trace, times = Trace(), iter([at(1), at(1) + timedelta(seconds=after)])
+    world = SimpleNamespace(now=lambda: next(times), record=partial(trace.add, at(1)))
+    counted = CallRecord(world, "slack.invalid")
+    request = Request(verb="GET", url=URL("https://vyvx.invalid/status"), arguments={})
+    counted.arrives(request, Answer(status=429, headers={"Retry-After": "30"}))
+    counted.leaves(request)
+    counted.record()
+    assert len(next(trace.of("calls")).fields["early"]) == expected
 
 
 @pytest.mark.parametrize("plan", [BUSY, SLACK_LIMITS, VENDOR_LIMITS])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.year import oracle
 from tests.year.draw import draw
-from tests.year.faults import SlackFault, StoreFault
+from tests.year.faults import Freeze, SlackFault, StoreFault
 from tests.year.laws import whys
 from tests.year.peers import askers
 from tests.year.plan import Silence
@@ -85,6 +85,15 @@ def test_what_the_vendor_did_is_explained():
 def test_for_may_run_still():
     soon = DOWN_AT + 1.5 * MINUTE
     assert wrong(subject(rule="pending", incident=""), asked=soon) == []
+
+
+def test_for_may_begin_again_where_nobody_could_look():
+    frozen = Freeze(at=DOWN_AT + 4 * MINUTE, until=DOWN_AT + 8 * MINUTE, daemon=0)
+    rules = tuple(replace(rule, hold=5 * MINUTE) for rule in MORNING.rules)
+    plan = replace(MORNING, rules=rules, faults=(frozen,))
+    again = incident(since=frozen.until)
+    assert wrong(subject(), again, plan=plan) == []
+    assert wrong(subject(), again) == ["untrue"]
 
 
 def test_an_internal_error_and_no_answer_in_quiet_times_are_found():

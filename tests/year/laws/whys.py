@@ -188,9 +188,10 @@ class _About:
         lasting = (o.begin for r, o in spans if due(self._plan, o.end, r.keep) >= self._at)
         if is_clock_wrong(self._plan, min(lasting, default=began), self._at):
             return
+        # Where nobody could look for a while, `for` begins again.
         if not any(
-            outage.begin - _ROUNDING <= began <= due(self._plan, outage.begin, _ZERO)
-            for _, outage in spans
+            outage.begin - _ROUNDING <= began <= due(self._plan, outage.begin, rule.hold)
+            for rule, outage in spans
         ):
             yield f"untrue: incident of {self._of}, {line!r}, and nothing failed then"
 
