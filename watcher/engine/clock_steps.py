@@ -138,7 +138,8 @@ def _take_back(ctx: StepContext) -> None:
         for alert in state.alerts_on(key):
             changed |= _take_back_alert(ctx, alert)
     for incident in list(state.incidents.values()):
-        _take_back_incident(ctx, incident)
+        if not marks.is_late(incident):  # its times are the vendor's
+            _take_back_incident(ctx, incident)
     if changed:
         sort_by_time(state)
 

@@ -378,6 +378,21 @@ def test_a_clock_that_was_behind_for_a_while_has_no_outage_reported_again(by):
     assert w.timeline == ["late"]
 
 
+def test_what_was_reported_late_keeps_the_vendors_times_on_a_clock_that_is_behind():
+    w = world(rule(), history=minutes(15))
+    poll(w, a="online")
+    wait(w, minutes(30))
+    read_outage(w)
+    wait(w, HOUR)
+    read_outage(w)
+    began, ended = w.incident.began_at, w.incident.ended_at
+    started_again(w, -3 * HOUR)
+    poll(w)
+    (member,) = w.tables.of(model.IncidentAlert)
+    assert (w.incident.began_at, w.incident.ended_at) == (began, ended)
+    assert (member.since, member.until) == (began, ended)
+
+
 def test_an_outage_that_is_reported_again_all_the_same_has_an_incident_of_its_own():
     w = world(rule(), history=minutes(15))
     poll(w, a="online")
