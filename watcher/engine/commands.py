@@ -186,6 +186,7 @@ def details_read(ctx: StepContext, event: model.DetailsRead) -> None:
         )
     ctx.put_subject(answered)
     details.schedule_phase(ctx, answered)
+    details.schedule_again(ctx, answered)
     news = {
         name: value for name, value in answered.labels.items() if subject.labels.get(name) != value
     }

@@ -2,8 +2,9 @@
 
 They gate the first alert of a subject whose details were never read, and every decision that a
 reservation's schedule makes an alert nobody's business. Where they cannot be had, the schedule that
-is known stands, and an unknown one pages. A storm does not wait: so many details cannot be had in
-time.
+is known stands, and an unknown one pages; those that were never read are asked for again while
+something is wrong, as people read an id in place of a name. A storm does not wait: so many details
+cannot be had in time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from watcher.engine.rules import reservation
 from watcher.engine.timers import Timer, TimerKind
 
 WAIT = timedelta(seconds=5)
+AGAIN = timedelta(minutes=5)  # after they could not be read
 FRESH = timedelta(minutes=15)
 AT_AN_EDGE = timedelta(minutes=1)  # an older schedule is read again when its phase changes
 MOST_AT_ONCE = 50  # asked for by the alerts of one step: what an account lets through within WAIT
@@ -104,8 +106,34 @@ def resume_waiting(ctx: StepContext, subject: model.Subject) -> None:
 
     An alert may begin while they are awaited: nothing else would let it fire without them.
     """
-    if subject.asked_at is not None and subject.asked_at + WAIT > ctx.now:
+    if subject.asked_at is None:
+        schedule_again(ctx, subject)
+    elif subject.asked_at + WAIT > ctx.now:
         ctx.schedule(Timer(TimerKind.DETAILS, subject.key), subject.asked_at + WAIT)
+
+
+def schedule_again(ctx: StepContext, subject: model.Subject) -> None:
+    """Set the timer to ask again for details that could not be read, where people miss them."""
+    if subject.answered_at is not None and _are_missed(ctx, subject):
+        ctx.schedule(Timer(TimerKind.DETAILS, subject.key), subject.answered_at + AGAIN)
+
+
+def is_awaited(ctx: StepContext, key: str) -> bool:
+    """Return whether a subject's details were asked for and not answered."""
+    subject = ctx.state.subjects.get(key)
+    return subject is not None and subject.asked_at is not None
+
+
+def ask_again(ctx: StepContext, key: str) -> None:
+    """Ask again for details that could not be read; nothing waits for them."""
+    subject = ctx.state.subjects.get(key)
+    if subject is not None and _are_missed(ctx, subject):
+        ctx.request(model.DetailsNeeded(subject=key))
+        ctx.schedule(Timer(TimerKind.DETAILS, key), ctx.now + AGAIN)
+
+
+def _are_missed(ctx: StepContext, subject: model.Subject) -> bool:
+    return subject.detailed_at is None and bool(ctx.state.alerts.get(subject.key))
 
 
 def _request(ctx: StepContext, subject: model.Subject) -> None:

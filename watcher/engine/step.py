@@ -78,6 +78,8 @@ def _tick(ctx: StepContext, _: model.Ticked) -> None:
             by_time = []
         elif timer.kind in _ALWAYS:
             _ALWAYS[timer.kind](ctx, timer.key)
+        elif timer.kind is TimerKind.DETAILS and not details.is_awaited(ctx, timer.key):
+            details.ask_again(ctx, timer.key)
         elif state.is_awaited(source) or seen is Visibility.BLIND:
             continue
         elif timer.kind is TimerKind.DETAILS:

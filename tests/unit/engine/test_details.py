@@ -61,6 +61,50 @@ def test_failing_to_read_details_ends_the_waiting():
     assert w.alert() == "firing"
 
 
+@pytest.mark.covers("vyvx/details-when")
+def test_details_that_could_not_be_read_are_asked_for_again_while_something_is_wrong():
+    w = detailed()
+    w.poll(a="offline")
+    w.step(read(None, "429"), seconds(1))
+    assert w.incident.title == "a is offline"
+    for again in (1, 2):
+        effects = w.wait_until(START + seconds(1) + again * minutes(5))
+        assert of_kind(effects, model.DetailsNeeded) == [model.DetailsNeeded(subject="vyvx/a")]
+        w.step(read(None, "429"), w.now - START)
+    w.poll(minutes(15), a="offline")
+    w.step(read(), minutes(16))
+    assert w.incident.title == "Cup final is offline"
+    assert w.timeline == ["opened", "detailed"]
+    assert of_kind(w.wait_until(START + minutes(60)), model.DetailsNeeded) == []
+
+
+def test_details_that_could_not_be_read_are_not_asked_for_again_once_all_is_well():
+    w = detailed()
+    w.poll(a="offline")
+    w.step(read(None, "429"), seconds(1))
+    w.poll(seconds(10), a="online")
+    assert of_kind(w.wait_until(START + minutes(60)), model.DetailsNeeded) == []
+
+
+def test_details_that_could_not_be_read_are_asked_for_again_after_a_restart():
+    w = detailed()
+    w.poll(a="offline")
+    w.step(read(None, "429"), seconds(1))
+    w.restart()
+    w.poll(minutes(1), a="offline")
+    effects = w.wait_until(START + seconds(1) + minutes(5))
+    assert of_kind(effects, model.DetailsNeeded) == [model.DetailsNeeded(subject="vyvx/a")]
+
+
+def test_details_that_cannot_be_read_say_once_that_there_is_no_service():
+    w = world(rule(diagnose=True), detailed=True)
+    w.poll(a="offline")
+    for at in (1, 400, 800):
+        w.wait_until(START + seconds(at))
+        w.step(read(None, "429"), seconds(at))
+    assert w.timeline == ["opened", "diagnosed"]
+
+
 def test_late_details_update_the_incident():
     w = detailed()
     w.poll(a="offline")
