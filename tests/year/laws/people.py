@@ -6,6 +6,7 @@ A command that nobody answers may have been carried out or not, so nothing is sa
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,7 +42,8 @@ def _about_presses(plan: Plan, trace: Trace, answered: dict[str, Any]) -> Iterat
         )
         if press["verb"] != "note" or not answer.get("ok") or is_doubtful or by >= plan.end:
             continue
-        times = sum(count for text, count in notes.items() if press["text"] in text)
+        said = re.compile(rf"{re.escape(press['text'])}\b")  # one press's number begins another's
+        times = sum(count for text, count in notes.items() if said.search(text))
         if times != 1:
             yield f"press: {press['id']} at {record.at} is on the timeline {times} times"
 

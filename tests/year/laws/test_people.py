@@ -104,15 +104,19 @@ def test_what_is_down_when_a_silence_ends_has_to_be_shown():
 
 def test_a_note_that_came_twice_is_on_the_timeline_once():
     note = replace(ACK, what="note")
-    event = {"kind": "noted", "text": "note press-1", "incident": "w-1"}
-    events = ({**event, "event_id": f"w-1-{number}", "number": number} for number in (1, 2))
-    once, again = (
+    texts = ("note press-1", "note press-1", "note press-10")
+    events = (
+        {"event_id": f"w-1-{n}", "number": n, "kind": "noted", "text": text, "incident": "w-1"}
+        for n, text in enumerate(texts)
+    )
+    once, again, other = (
         (1.12, "mqtt", {"topic": "watcher/events", "payload": json.dumps(event)})
         for event in events
     )
     press = (pressed("note", "press-1"), answer("press-1"))
     assert wrong(seen(OPENED, *press, once, once, CALLED, CLOSED), plan(note)) == []
     assert wrong(seen(OPENED, *press, once, again, CALLED, CLOSED), plan(note)) == ["press"]
+    assert wrong(seen(OPENED, *press, once, other, CALLED, CLOSED), plan(note)) == []
     assert wrong(seen(OPENED, *press, CALLED, CLOSED), plan(note)) == ["press"]
 
 
