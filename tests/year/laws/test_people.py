@@ -104,10 +104,10 @@ def test_what_is_down_when_a_silence_ends_has_to_be_shown():
 
 def test_a_note_that_came_twice_is_on_the_timeline_once():
     note = replace(ACK, what="note")
-    texts = ("note press-1", "note press-1", "note press-10")
+    notes = ((1, "note press-1"), (2, "note press-1"), (2, "note press-10"))
     events = (
         {"event_id": f"w-1-{n}", "number": n, "kind": "noted", "text": text, "incident": "w-1"}
-        for n, text in enumerate(texts)
+        for n, text in notes
     )
     once, again, other = (
         (1.12, "mqtt", {"topic": "watcher/events", "payload": json.dumps(event)})
