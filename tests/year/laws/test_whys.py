@@ -10,7 +10,7 @@ import pytest
 
 from tests.year import oracle
 from tests.year.draw import draw
-from tests.year.faults import Freeze, SlackFault, StoreFault
+from tests.year.faults import Freeze, SlackFault, StoreFault, VendorFault, WrongClock
 from tests.year.laws import whys
 from tests.year.peers import askers
 from tests.year.plan import Silence
@@ -55,12 +55,13 @@ def incident(status="open since", since=SEEN_AT, by="down-vyvx", notified=(NOTIF
     ]
 
 
-def wrong(lines, of_incident=(), *, plan=MORNING, asked=ASKED, code=200, incident_code=200):
-    """Return the complaints about one question and the answers to it."""
+def wrong(
+    lines, of_incident=(), *, plan=MORNING, asked=ASKED, code=200, incident_code=200, polls=()
+):
+    """Return the complaints about one question and the answers to it; `polls`: when, and whole."""
     trace = Trace()
-    fields = {"source": "vyvx", "whole": True}
-    for seen_at in (SEEN_AT, UP_AT + MINUTE):
-        trace.add(seen_at, "polled", asked=seen_at, **fields)
+    for when, is_whole in sorted([(SEEN_AT, True), (UP_AT + MINUTE, True), *polls]):
+        trace.add(when, "polled", asked=when, source="vyvx", whole=is_whole)
     trace.add(SEEN_AT + MINUTE, "slack", ts=TS, done=True)
     trace.add(
         asked,
@@ -122,6 +123,35 @@ def test_what_was_not_seen_meanwhile_need_not_be_said():
     again = (*moment, replace(down, at=ASKED - 2 * MINUTE))
     plan = replace(MORNING, facts=(down, *again, up))
     assert wrong(subject(), incident(), plan=plan) == []
+
+
+def test_a_circuit_that_was_not_listed_twice_is_new_when_it_is_listed_again():
+    partial = VendorFault(at=UP_AT + 20 * MINUTE, until=UP_AT + 26 * MINUTE, kind="partial")
+    once, twice, again = (UP_AT + n * MINUTE for n in (21, 23, 27))
+    answer = {
+        "lines": subject("online", again, rule=""),
+        "plan": replace(MORNING, faults=(partial,)),
+        "asked": UP_AT + 180 * MINUTE,
+    }
+    assert wrong(**answer, polls=((once, False), (twice, False), (again, True))) == []
+    assert wrong(**answer, polls=((twice, False), (again, True))) == ["untrue"]
+    assert wrong(**answer, polls=((once, True), (twice, True), (again, True))) == ["untrue"]
+
+
+def test_a_clock_was_wrong_when_the_state_began_that_was_seen_last():
+    down, up = MORNING.facts
+    moment = replace(down, at=ASKED - 3 * MINUTE, state="online")
+    facts = (down, moment, replace(down, at=ASKED - 2 * MINUTE), up)
+    clock = WrongClock(
+        at=DOWN_AT - 6 * MINUTE, until=DOWN_AT - 3 * MINUTE, by=120 * MINUTE, daemon=0
+    )
+    answer = {
+        "lines": subject(since=SEEN_AT - 120 * MINUTE),
+        "asked": ASKED + 8 * MINUTE,
+        "polls": ((ASKED - MINUTE, True),),
+    }
+    assert wrong(**answer, plan=replace(MORNING, facts=facts, faults=(clock,))) == []
+    assert wrong(**answer, plan=replace(MORNING, facts=facts)) == ["untrue"]
 
 
 def test_an_outage_that_no_rule_explains_is_found():

@@ -1,7 +1,7 @@
 """The laws of `watcher why`: it can always answer, and it says what the vendor did.
 
 - a question never has an internal error for an answer, and in quiet times always has one;
-- the state of a circuit is the vendor's, since a poll that could see it;
+- the state of a circuit is the vendor's, since a poll that could see it, or that lists it anew;
 - once a poll has seen an outage, a rule waits for it or fires; once people must know of it, there
   is an incident, and what is up again has neither;
 - an incident can be explained while anybody sees it: by which rule, since when, and that people
@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from tests.year.faults import VendorFault
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.calendar import openings
 from tests.year.laws.hours import has_hours
@@ -21,12 +22,14 @@ from tests.year.laws.spans import Outage, faults, outages
 from tests.year.laws.timing import due, is_clock_wrong
 from tests.year.laws.works import is_planned
 from tests.year.peers import iod
+from tests.year.peers.refusals import PARTIAL_STEP
 from tests.year.plan import NOC, Circuit, Form, Plan, Rule, Silence, Status
 from tests.year.trace import Record, Trace
 
 _QUIET_AFTER = timedelta(minutes=90)  # a fault
 _TAKEN_IN = timedelta(seconds=3)  # what a poll has seen, at most
 _ROUNDING = timedelta(seconds=1)
+_FORGOTTEN_AFTER = 2  # polls that do not list it
 _SINCE = re.compile(r"since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _POSTED = re.compile(r"receiver noc: notified of .*\(channel (\S+), ts ([\d.]+)")
 _LIVE = ("open since", "acknowledged by")
@@ -111,8 +114,34 @@ class _About:
         state = _word(self._circuit, fact)
         if f" {state}," not in f"{lines[0]},":
             yield f"untrue: why {self._of} says {lines[0]!r}, it is {state} since {begin}"
-        elif fact and not self._same_since(changes) - _ROUNDING <= _since(lines[1]) <= known_by:
+        elif fact and not self._may_be_since(_since(lines[1]), changes, known_by):
             yield f"untrue: why {self._of} says {lines[1]!r}, it is {state} since {begin}"
+
+    def _may_be_since(self, since: datetime, changes: Sequence[Status], known_by: datetime) -> bool:
+        """Return whether it can have been in this state since then, as far as Watcher can know."""
+        earliest = self._same_since(changes)
+        if earliest - _ROUNDING <= since <= known_by:
+            return True
+        if is_clock_wrong(self._plan, earliest, self._at):
+            return True  # a change that no poll saw sets no time that was kept right
+        return any(
+            poll.fields["asked"] <= since <= poll.at + _TAKEN_IN for poll in self._listed_again()
+        )
+
+    def _listed_again(self) -> Iterator[Record]:
+        """Yield the polls that list it after two that did not: it was forgotten, and is new."""
+        place = self._plan.circuits_of(self._circuit.vendor).index(self._circuit)
+        missed = 0
+        for poll in self._polls if place % PARTIAL_STEP else ():
+            if poll.fields["source"] != self._circuit.vendor:
+                continue
+            kind = "" if poll.fields["whole"] else _spoilt(self._plan, poll.fields["asked"])
+            if kind == "partial":
+                missed += 1
+            elif kind in ("", "old"):
+                if missed >= _FORGOTTEN_AFTER:
+                    yield poll
+                missed = 0
 
     def _seen_by(self, at: datetime) -> datetime:
         """Return by when Watcher knows what changed: by the first poll that saw it, if it may."""
@@ -236,6 +265,12 @@ def _since(line: str) -> datetime:
     if match is None:
         return datetime.min.replace(tzinfo=UTC)
     return datetime.fromisoformat(match.group(1)).replace(tzinfo=UTC)
+
+
+def _spoilt(plan: Plan, at: datetime) -> str:
+    """Return what was wrong with the vendor."""
+    faults = (fault for fault in plan.faults if isinstance(fault, VendorFault))
+    return next((fault.kind for fault in faults if fault.at <= at < fault.until), "")
 
 
 def _is_live(line: str) -> bool:

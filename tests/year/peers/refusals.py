@@ -7,6 +7,8 @@ from datetime import datetime
 from tests.year.faults import VendorFault
 from tests.year.network import Answer
 
+PARTIAL_STEP = 2  # a list that is partial has every other entry, from the first on
+
 
 def refusal(fault: VendorFault | None) -> Answer | None:
     """Return what it answers instead."""
@@ -26,7 +28,7 @@ def known_at(fault: VendorFault | None, now: datetime) -> datetime:
 
 def step(fault: VendorFault | None) -> int:
     """Return each how manieth entry of a list it gives."""
-    return 2 if fault is not None and fault.kind == "partial" else 1
+    return PARTIAL_STEP if fault is not None and fault.kind == "partial" else 1
 
 
 def cut(fault: VendorFault | None, answer: Answer) -> Answer:
