@@ -42,8 +42,8 @@ def _about_presses(plan: Plan, trace: Trace, answered: dict[str, Any]) -> Iterat
         )
         if press["verb"] != "note" or not answer.get("ok") or is_doubtful or by >= plan.end:
             continue
-        said = re.compile(rf"{re.escape(press['text'])}\b")  # one press's number begins another's
-        times = sum(count for text, count in notes.items() if said.search(text))
+        wanted = re.compile(rf"{re.escape(press['text'])}\b")  # one press's number begins another's
+        times = sum(count for text, count in notes.items() if wanted.search(text))
         if times != 1:
             yield f"press: {press['id']} at {record.at} is on the timeline {times} times"
 
