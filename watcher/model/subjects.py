@@ -95,6 +95,7 @@ class ReportedOutage(Struct, frozen=True, kw_only=True, gc=False):
     """A time in which a rule's alert fired, or of which people were notified late.
 
     `end` is None while it is ongoing. `seen`: a poll showed its start, so the vendor recorded it.
+    What samples have shown is in their time.
     """
 
     rule: str
@@ -110,7 +111,7 @@ class Subject(Struct, frozen=True, kw_only=True, gc=False):
     unknown) value that each changed field had before. `since` is when `fields` last changed, on
     the time of observation. Equal `fields` mappings are shared between subjects. The vendor's own
     record of it, where there is one, has been evaluated up to `judged_until`; `told` is what was
-    reported of the time after that.
+    reported of the time after that, and of its samples.
     """
 
     key: str

@@ -121,7 +121,10 @@ def test_a_message_that_watcher_is_broken_is_found():
 
 
 BEHIND = WrongClock(at=at(1), until=at(4), by=-timedelta(minutes=9))  # less than `clock_tolerance`
+DAYS_BEHIND = WrongClock(at=at(14), until=at(14.3), by=-timedelta(days=2))
+MORNING = plan(load(0.5, 98), load(1.5, 30), hours=15)  # too long ago to be told in the evening
 DAYS = {
+    "clock days behind": replace(MORNING, faults=(DAYS_BEHIND,)),
     "clock behind": replace(AFTERNOON, faults=(BEHIND,), line_interval=timedelta(minutes=5)),
     "plain": AFTERNOON,
     "late": plan(load(2, 98), load(3, 30), quirk("late", 1, 5)),

@@ -164,8 +164,12 @@ def _where_may_have_held(evaluation: _Evaluation, rule: Rule, outage: Outage) ->
         )
         truths.add(truth is not False)
     if truths == {True, False}:
-        reported = evaluation.subject.told
-        return not any(reported_outages.overlap(outage, report) for report in reported)
+        index = evaluation.ctx.state.rule_index[evaluation.subject.source]
+        measured = {rule.name for rule, _ in index.thresholds}
+        return not any(
+            report.rule not in measured and reported_outages.overlap(outage, report)
+            for report in evaluation.subject.told
+        )
     return True in truths
 
 

@@ -1,7 +1,8 @@
 """What has been reported of a subject's outages, so that none is reported twice.
 
 An outage counts as reported where an alert fired, for as long as the source was seen, and where it
-was reported late.
+was reported late. What samples have shown counts by their own times: once a clock that was behind
+is right again, they arrive as if they were new.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.rules.index import RECORDED
 from watcher.engine.rules.intervals import Outage
-from watcher.engine.rules.rule import Rule, Transition
+from watcher.engine.rules.rule import Rule, Threshold, Transition
 from watcher.model import AlertState
 
 SKEW = timedelta(minutes=2)  # between the vendor's clock and ours
@@ -26,6 +27,7 @@ _LASTING = (AlertState.FIRING, AlertState.RESOLVED)  # resolved by hand, and sti
 
 def record_end(ctx: StepContext, alert: model.Alert, since: datetime) -> None:
     """Note that an alert has fired from `since` until now."""
+    _record_measured_end(ctx, alert)
     subject = _subject_with_record(ctx, alert)
     if subject is None:
         return
@@ -37,6 +39,44 @@ def record_end(ctx: StepContext, alert: model.Alert, since: datetime) -> None:
         reported.append(model.ReportedOutage(rule=alert.rule, start=start, end=ctx.now, seen=seen))
     if reported != [*subject.told]:
         ctx.put_subject(replace(subject, told=tuple(reported[-MOST:])))
+
+
+def _record_measured_end(ctx: StepContext, alert: model.Alert) -> None:
+    """Note from when to when the samples of a threshold's alert have passed its limit."""
+    rule = ctx.state.rules.get(alert.rule)
+    if rule is None or not isinstance(rule.condition, Threshold):
+        return
+    member = ctx.state.member_of(alert) if alert.state is AlertState.FIRING else None
+    if member is None:
+        return
+    end = member.until or ctx.state.samples.latest(alert.subject, rule.condition.metric)
+    if end is not None:
+        record_measured(ctx, rule, alert.subject, member.since, end)
+
+
+def record_measured(ctx: StepContext, rule: Rule, key: str, start: datetime, end: datetime) -> None:
+    """Note that it was reported what a subject's samples have shown.
+
+    What ended before it began has ended for a wrong clock alone: its end is yet to be reported.
+    """
+    subject = ctx.state.subjects.get(key)
+    if subject is None or end < start:
+        return
+    recent = [outage for outage in subject.told if outage.end is None or outage.end >= end - KEPT]
+    recent.append(model.ReportedOutage(rule=rule.name, start=start, end=end))
+    ctx.put_subject(replace(subject, told=tuple(recent[-MOST:])))
+
+
+def is_reported(ctx: StepContext, rule: Rule, key: str, start: datetime, last: datetime) -> bool:
+    """Return whether a breach, from its first to its last sample, was reported already."""
+    subject = ctx.state.subjects.get(key)
+    return subject is not None and any(
+        outage.rule == rule.name
+        and outage.end is not None
+        and outage.start <= last
+        and (start < outage.end or start <= outage.start)
+        for outage in subject.told
+    )
 
 
 def split_at_gap(ctx: StepContext, source: str, gap: datetime) -> None:

@@ -22,7 +22,7 @@ from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.dry_run import DryRun
-from watcher.engine.incidents import flapping, messages
+from watcher.engine.incidents import flapping, messages, reported_outages
 from watcher.engine.rules import hours, thresholds
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
@@ -57,6 +57,8 @@ def take(
             _evaluate(ctx, index, key, metric, at, skip=past.over if at < ordered[-1] else set())
         for fact in past.facts:
             late_facts.report(ctx, fact)
+            over = fact.end or fact.last
+            reported_outages.record_measured(ctx, fact.rule, key, fact.start, over)
         newest[key] = max(ordered[-1], newest.get(key, ordered[-1]))
     # One that is gone is forgotten once these samples have ended its last alert.
     left = [key for key in sorted(newest) if key in ctx.state.subjects]
@@ -275,11 +277,13 @@ def _late_fact(
     *,
     end: datetime | None,
 ) -> late_facts.LateFact | None:
-    """Return what to report of a breach; None where the rule would not have fired."""
+    """Return what to report of a breach; None where nothing fired, or it was reported."""
     holds = conditions.Truth(truth=True, value=breach.worst)
     then = replace(rule, hours=None)  # each sample was inside the hours
     held = conditions.narrow(ctx, then, key, holds, at=breach.start).truth is not False
     if not held or not breach.dry_run.fires:
+        return None
+    if reported_outages.is_reported(ctx, rule, key, breach.start, breach.last):
         return None
     unit = ctx.subject_view(key).unit_of(rule)
     measured = breach.measured or model.Measured()
