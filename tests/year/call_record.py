@@ -18,7 +18,8 @@ from tests.year.world import World
 SPANS = (1, 5, 60)  # seconds
 _MOST_KEPT = 100
 _MOMENT = timedelta(milliseconds=1)  # a refusal that has just come in was not read yet
-_POSTS = {"chat.postMessage", "files.completeUploadExternal"}
+_MESSAGE = "chat.postMessage"
+_POSTS = {_MESSAGE, "files.completeUploadExternal"}
 
 
 class CallRecord:
@@ -66,11 +67,11 @@ class CallRecord:
         )
 
     def _place(self, request: Request) -> str:
-        """Return what a limit is for: a method of Slack, for posts one channel, or a vendor."""
-        host = request.url.host or ""
+        """Return what a wait is for: a method of Slack, for messages in a channel, or a vendor."""
+        host, method = request.url.host or "", request.url.name
         if host != self._slack:
             return host
-        return f"{request.url.name} {self._channel(request)}".strip()
+        return f"{method} {self._channel(request)}" if method == _MESSAGE else method
 
     def _channel(self, request: Request) -> str:
         if request.url.name not in _POSTS:

@@ -26,6 +26,7 @@ from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
 from watcher.receivers.sample import sample_view
 from watcher.receivers.slack import template as message_template
+from watcher.receivers.slack.api import RateLimits
 from watcher.receivers.slack.interactive import service
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.receivers.slack.template import MessageTemplate
@@ -257,6 +258,7 @@ def build_receivers(
     receivers: dict[str, ports.Receiver] = {}
     templates = read_templates(settings)
     addresses = Addresses(board=settings.web.public_url)
+    limits = RateLimits(clock)
     for name, receiver in settings.receivers.items():
         match receiver:
             case receiver_settings.SlackReceiver():
@@ -266,6 +268,7 @@ def build_receivers(
                     settings=settings.slack,
                     session=session,
                     clock=clock,
+                    limits=limits,
                     template=templates.get(name),
                     find_mention=schedules.mention if schedules else str,
                     addresses=addresses,

@@ -4,7 +4,7 @@
   together at most as often in a month;
 - it posts about one message a second in a channel, and short bursts;
 - after a refusal that says when to come back, nothing goes there before: to a vendor, or to that
-  method of Slack, where posts are limited by channel.
+  method of Slack, whatever the channel. Only messages are limited by channel.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from tests.year.call_record import CallRecord
 from tests.year.faults import SlackFault, VendorFault
 from tests.year.laws import budgets
 from tests.year.network import Answer, Request
-from tests.year.plan import NOC, Circuit, Status
+from tests.year.plan import DUTY, NOC, Circuit, Status
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
-from watcher.receivers.slack import answers, receiver
+from watcher.receivers.slack import answers, api, receiver
 from watcher.store.counters import CallCounter
 from watcher.vendors.http import account, errors
 
@@ -43,6 +43,11 @@ SLACK_LIMITS = replace(
         *MORNING.facts[1:],
     ),
     faults=(SlackFault(at=at(1), until=at(1.2), kind="limited", method="chat.postMessage"),),
+)
+EDIT_LIMITS = replace(  # `duty` is notified as well, and both messages are edited at the end
+    MORNING,
+    rules=(replace(MORNING.rules[0], escalate=timedelta(minutes=10)),),
+    faults=(SlackFault(at=at(1.45), until=at(1.6), kind="limited", method="chat.update"),),
 )
 VENDOR_LIMITS = replace(
     BUSY, faults=(VendorFault(at=at(1) - timedelta(minutes=1), until=at(1.2), kind="limited"),)
@@ -92,13 +97,30 @@ def test_what_leaves_together_with_a_refusal_is_not_too_early(after, expected):
     assert len(next(trace.of("calls")).fields["early"]) == expected
 
 
-@pytest.mark.parametrize("plan", [BUSY, SLACK_LIMITS, VENDOR_LIMITS])
+@pytest.mark.parametrize("plan", [BUSY, SLACK_LIMITS, EDIT_LIMITS, VENDOR_LIMITS])
 def test_limits_are_kept(plan):
     trace = run(plan)
     assert oracle.complaints(plan, trace) == []
     counted = next(trace.of("calls")).fields
     assert counted["most"]["vyvx.invalid in 1 s"] > 0
     assert counted["most"][f"{NOC} in 60 s"] > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [("chat.postMessage", 0), ("chat.update", 1), ("files.completeUploadExternal", 1)],
+)
+def test_slack_limits_a_method_whatever_the_channel_and_messages_by_channel(method, expected):
+    trace, times = Trace(), iter([at(1), at(1) + timedelta(seconds=1)])
+    world = SimpleNamespace(now=lambda: next(times), record=partial(trace.add, at(1)))
+    counted = CallRecord(world, "slack.invalid")
+    key = "channel_id" if method.startswith("files") else "channel"
+    url = URL(f"https://slack.invalid/api/{method}")
+    refused, other = (Request(verb="POST", url=url, arguments={key: c}) for c in (NOC, DUTY))
+    counted.arrives(refused, Answer(status=429, headers={"Retry-After": "30"}))
+    counted.leaves(other)
+    counted.record()
+    assert len(next(trace.of("calls")).fields["early"]) == expected
 
 
 def test_calls_that_wait_for_their_turn_do_not_leave_once_the_vendor_asks_to_wait():
@@ -134,6 +156,13 @@ BROKEN = {
         lambda *_: None,
         SLACK_LIMITS,
         "too early: chat.postMessage",
+    ),
+    "one wait for all channels": (
+        api.RateLimits,
+        "_key",
+        lambda _, method, channel: (method, channel),
+        EDIT_LIMITS,
+        "too early: chat.update",
     ),
     "wait of a vendor": (
         errors,

@@ -39,6 +39,32 @@ _MOST_UNREAD = 100  # searches whose place is kept
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
+class RateLimits:
+    """How long Slack asks to wait. All that use one token share it.
+
+    Slack limits each method by itself, for the whole workspace; posts it limits by channel.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until: dict[tuple[str, str], float] = {}  # on the monotonic clock
+
+    def check(self, method: str, channel: str) -> None:
+        """Raise TemporaryError while Slack's limit for such a call lasts."""
+        seconds_left = self._until.get(self._key(method, channel), 0.0) - self._clock.monotonic()
+        if seconds_left > 0:
+            raise answers.rate_limit_error(
+                f"{_place(method, channel)}: next attempt in {seconds_left:.0f} s", seconds_left
+            )
+
+    def wait(self, method: str, channel: str, seconds: float) -> None:
+        """Note that Slack asks to wait."""
+        self._until[self._key(method, channel)] = self._clock.monotonic() + seconds
+
+    def _key(self, method: str, channel: str) -> tuple[str, str]:
+        return method, channel if method == POST else ""
+
+
 class SlackApi:
     """One channel of one workspace. Raises the model's errors, and GoneError where documented.
 
@@ -52,12 +78,13 @@ class SlackApi:
         channel: str = "",
         session: aiohttp.ClientSession,
         clock: Clock,
+        limits: RateLimits | None = None,
     ) -> None:
         self.channel = channel
         self._settings = settings
         self._session = session
         self._clock = clock
-        self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
+        self._limits = limits or RateLimits(clock)
         self._unread: dict[str, tuple[int, str]] = {}  # by search: pages read, and the next cursor
         self._zero: datetime | None = None  # Slack's time when our monotonic clock was 0
 
@@ -136,15 +163,8 @@ class SlackApi:
         await self._call("views.open", {"trigger_id": trigger, "view": form})
 
     def check_rate_limit(self, method: str) -> None:
-        """Raise TemporaryError while Slack's rate limit for this method lasts.
-
-        Slack limits each method by itself: while posts are limited, edits may still be allowed.
-        """
-        seconds_left = self._quiet_until.get(method, 0.0) - self._clock.monotonic()
-        if seconds_left > 0:
-            raise answers.rate_limit_error(
-                f"{method} ({self.channel}): next attempt in {seconds_left:.0f} s", seconds_left
-            )
+        """Raise TemporaryError while Slack's rate limit for this method lasts, as a call would."""
+        self._limits.check(method, self.channel)
 
     async def post(
         self,
@@ -296,9 +316,11 @@ class SlackApi:
     ) -> answers.Answer:
         """Call a method, and return its answer, which is an object with `ok: true`.
 
+        While Slack's limit for it lasts, nothing is sent.
         `form`: its page asks for a form instead of JSON. `is_post`: to repeat it would post twice.
         """
-        place = f"{method} ({self.channel})" if self.channel else method
+        self.check_rate_limit(method)
+        place = _place(method, self.channel)
         unanswered = model.AmbiguousError if is_post else model.TemporaryError
         token = token or self._settings.bot_token.get_secret_value()
         headers = {"Authorization": f"Bearer {token}"}
@@ -323,8 +345,12 @@ class SlackApi:
             return answers.parse_answer(reply, self._clock.now(), method=method, is_post=is_post)
         except model.TemporaryError as error:
             if error.delay is not None:
-                self._quiet_until[method] = self._clock.monotonic() + error.delay
+                self._limits.wait(method, self.channel, error.delay)
             raise
+
+
+def _place(method: str, channel: str) -> str:
+    return f"{method} ({channel})" if channel else method
 
 
 def _as_form(arguments: Mapping[str, Any]) -> dict[str, str]:

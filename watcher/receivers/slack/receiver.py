@@ -25,7 +25,7 @@ from watcher.receivers.slack import (
     refusals,
     thread,
 )
-from watcher.receivers.slack.api import SlackApi
+from watcher.receivers.slack.api import RateLimits, SlackApi
 from watcher.receivers.slack.message import SlackMessage
 from watcher.receivers.slack.refusals import GoneError
 from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
@@ -49,6 +49,7 @@ class SlackReceiver:
         settings: receiver_settings.Slack,
         session: aiohttp.ClientSession,
         clock: Clock,
+        limits: RateLimits | None = None,
         template: MessageTemplate | None = None,
         find_mention: Callable[[str], str] = str,
         addresses: Addresses = NOWHERE,
@@ -60,7 +61,11 @@ class SlackReceiver:
         self._template = template
         self._buttons = bool(settings.app_token.get_secret_value())
         self._api = SlackApi(
-            settings=settings, channel=channel.channel, session=session, clock=clock
+            settings=settings,
+            channel=channel.channel,
+            session=session,
+            clock=clock,
+            limits=limits,
         )
         self._clock = clock
         self._rate_limit = AsyncLimiter(_BURST, _BURST)

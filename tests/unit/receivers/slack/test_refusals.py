@@ -233,7 +233,7 @@ async def test_a_deleted_message_is_replaced_and_the_new_one_says_so(
 
 
 async def test_replies_do_not_wait_for_an_edit_that_is_rate_limited(
-    channel, receiver, builder, delivery
+    channel, receiver, builder, delivery, clock
 ):
     await delivery.deliver(receiver)
     channel.sim.change(fault={"vendor": "slack", "kind": "http_429", "endpoint": "chat.update",
@@ -244,6 +244,7 @@ async def test_replies_do_not_wait_for_an_edit_that_is_rate_limited(
     assert caught.value.narrow
     [parent] = channel.parents
     assert "it got worse" in channel.replies(parent)[0]["text"]
+    clock.at += timedelta(seconds=30)
     await delivery.deliver(receiver)
     assert len(channel.replies(parent)) == 1
 
