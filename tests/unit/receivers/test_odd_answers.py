@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fakes.fuzzing import ODD_BODIES, RETRY_AFTER, SECRET, examples, odd_json
@@ -166,6 +166,7 @@ async def test_a_redirect_of_slack_is_not_followed_to_anothers_ok():
 @pytest.mark.fuzz
 @examples(50)
 @given(body=odd_json(WORDS), status=statuses, headers=headers)
+@example(body=SECRET.encode(), status=204, headers=b"")  # what follows it is no HTTP
 def test_whatever_a_webhook_answers_is_a_receipt_or_one_of_our_errors(body, status, headers):
     async def scenario():
         async with odd_server() as server, exchange.open_session() as session:
