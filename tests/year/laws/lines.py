@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tests.year.faults import WrongClock
 from tests.year.laws import messages
-from tests.year.laws.timing import due
+from tests.year.laws.timing import SLACK_TIME, due
 from tests.year.peers.series import CALM, DIRECTIONS, NOISE, STEP, Series, times
 from tests.year.plan import Direction, Line, Load, Plan, Quirk, Threshold
 from tests.year.trace import Trace
@@ -159,8 +160,23 @@ class _About:
         for record in self._records:
             if record.fields["method"] != "chat.postMessage" or record.fields["thread_ts"]:
                 continue
-            if not any(self._could_fire(series, way, record.at) for way in DIRECTIONS):
+            believed = self._believed(record.at)
+            if not any(self._could_fire(series, way, at) for at in believed for way in DIRECTIONS):
                 yield f"invented: {self._line.id} at {record.at}"
+
+    def _believed(self, at: datetime) -> list[datetime]:
+        """Return what the time may have been to a daemon whose clock was behind.
+
+        It takes the samples of then for those of now, until it notices that the clock was set.
+        """
+        behind = (
+            fault.by
+            for fault in self._plan.faults
+            if isinstance(fault, WrongClock)
+            and fault.by < timedelta()
+            and fault.at <= at <= fault.until + self._plan.watch + SLACK_TIME
+        )
+        return [at, *(at + by for by in behind)]
 
     def _could_fire(self, series: Series, way: Direction, at: datetime) -> bool:
         """Return whether samples that were published by then, of any version, pass the limit."""
