@@ -106,11 +106,11 @@ def test_what_only_a_sample_for_tomorrow_says_is_invented():
 def test_a_clock_that_is_behind_takes_samples_of_then_for_those_of_now():
     behind = WrongClock(at=at(17), until=at(17.1), by=-timedelta(hours=16))
     day = plan(load(0.5, 98), load(1.5, 30), hours=20)
-    told = ((0.8, "", FULL), (1.8, "0", CLEAR))
-    then = seen(*told, (17.05, "", FULL), (17.5, "2", CLEAR))
+    before = ((0.8, "", FULL), (1.8, "0", CLEAR))
+    then = seen(*before, (17.05, "", FULL), (17.5, "2", CLEAR))
     assert wrong(then, day) == ["invented"]
     assert wrong(then, replace(day, faults=(behind,))) == []
-    later = seen(*told, (18, "", FULL), (18.5, "2", CLEAR))
+    later = seen(*before, (18, "", FULL), (18.5, "2", CLEAR))
     assert wrong(later, replace(day, faults=(behind,))) == ["invented"]
 
 
