@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -264,7 +265,7 @@ def home(world, mosquitto, tmp_path) -> Path:
 
 @asynccontextmanager
 async def started(home: Path, module: str = "watcher") -> AsyncIterator[Daemon]:
-    """Run `watcher run`; it counts as started when its control socket is there."""
+    """Run `watcher run`; it counts as started when its control socket answers."""
     log = home / "daemon.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -281,7 +282,7 @@ async def started(home: Path, module: str = "watcher") -> AsyncIterator[Daemon]:
 
         async def listening() -> bool:
             assert process.returncode is None, log.read_text()
-            return (home / "c.sock").exists()
+            return _takes_connections(home / "c.sock")
 
         await eventually(listening)
         yield Daemon(process=process, log=log, home=home)
@@ -289,6 +290,16 @@ async def started(home: Path, module: str = "watcher") -> AsyncIterator[Daemon]:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def _takes_connections(path: Path) -> bool:
+    """Return whether somebody listens: the file is there a moment before, or of one that died."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.fixture
