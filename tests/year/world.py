@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from tests.year.faults import BrokerFault, SlackFault, VendorFault
-from tests.year.plan import Plan, Status
+from tests.year.plan import Click, Form, Plan, Remark, Status
 from tests.year.trace import Trace
 
+Happening = TypeVar("Happening", Click, Form, Remark)
 Spoilt = TypeVar("Spoilt", BrokerFault, SlackFault, VendorFault)
 
 
@@ -37,6 +38,13 @@ class World:
     def record(self, what: str, **fields: object) -> None:
         """Write down what somebody saw now."""
         self.trace.add(self.now(), what, **fields)
+
+    def at_each(self, kind: type[Happening], act: Callable[[Happening, str], None]) -> None:
+        """Have somebody act at each fact of a kind; each has a name, as `click-3`."""
+        for number, fact in enumerate(self.plan.facts):
+            if isinstance(fact, kind):
+                seconds = (fact.at - self.plan.begin).total_seconds()
+                self._loop.call_at(seconds, act, fact, f"{kind.__name__.lower()}-{number}")
 
     def posted(self) -> None:
         """Note that Slack has written something."""

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from tests.year.peers.pressers import envelope
+from tests.year.peers.pressers import AGAIN_SECONDS, envelope
 from tests.year.peers.sockets import Sockets
 from tests.year.plan import NOC, Form
 from tests.year.slack import Slack
@@ -14,7 +14,6 @@ from tests.year.world import World
 
 FILL_SECONDS = 20.0  # from a press until a form is sent off
 _READ_SECONDS = 10.0  # a question that comes in its place
-_AGAIN_SECONDS = 0.5  # after which Slack delivers it again
 
 
 class Fillers:
@@ -26,10 +25,7 @@ class Fillers:
         self._sockets = sockets
         self._names = {circuit.id: circuit.name for circuit in world.plan.circuits}
         self._loop = asyncio.get_running_loop()
-        for number, fact in enumerate(world.plan.facts):
-            if isinstance(fact, Form):
-                seconds = (fact.at - world.plan.begin).total_seconds()
-                self._loop.call_at(seconds, self._press, fact, f"form-{number}")
+        world.at_each(Form, self._press)
 
     def _press(self, form: Form, identity: str) -> None:
         versions = self._slack.shown(NOC, self._names[form.circuit])
@@ -67,7 +63,7 @@ class Fillers:
         arrived = self._sockets.send(sent)
         self._world.record("sent off", id=identity, by=_person(identity), arrived=arrived)
         if form.is_sent_again:
-            self._loop.call_later(_AGAIN_SECONDS, self._sockets.send, sent)
+            self._loop.call_later(AGAIN_SECONDS, self._sockets.send, sent)
         self._loop.call_later(_READ_SECONDS, self._read, form, identity, name)
 
     def _read(self, form: Form, identity: str, name: str) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.year.peers.pressers import envelope
+from tests.year.peers.pressers import AGAIN_SECONDS, envelope
 from tests.year.peers.sockets import Sockets
 from tests.year.plan import AHEAD, Remark
 from tests.year.slack import Slack
 from tests.year.world import World
-
-_AGAIN_SECONDS = 0.5  # after which Slack delivers a press again
 
 
 class Planners:
@@ -22,10 +20,7 @@ class Planners:
         self._sockets = sockets
         self._names = {circuit.id: circuit.name for circuit in world.plan.circuits}
         self._loop = asyncio.get_running_loop()
-        for number, fact in enumerate(world.plan.facts):
-            if isinstance(fact, Remark):
-                seconds = (fact.at - world.plan.begin).total_seconds()
-                self._loop.call_at(seconds, self._press, fact, f"remark-{number}")
+        world.at_each(Remark, self._press)
 
     def _press(self, remark: Remark, identity: str) -> None:
         versions = self._slack.shown(AHEAD, self._names[remark.circuit])
@@ -39,4 +34,4 @@ class Planners:
             "remarked", id=identity, circuit=remark.circuit, button=remark.what, arrived=arrived
         )
         if remark.is_sent_again:
-            self._loop.call_later(_AGAIN_SECONDS, self._sockets.send, pressed)
+            self._loop.call_later(AGAIN_SECONDS, self._sockets.send, pressed)

@@ -13,7 +13,7 @@ from tests.year.world import World
 
 VERBS = {"acknowledge": "ack", "unacknowledge": "unack", "packet": "packet"}
 _IN_MENU = {"packet", "unsilence"}
-_AGAIN_SECONDS = 0.5  # after which Slack delivers a press again
+AGAIN_SECONDS = 0.5  # after which Slack delivers a press again
 
 
 class Pressers:
@@ -25,10 +25,7 @@ class Pressers:
         self._sockets = sockets
         self._names = {circuit.id: circuit.name for circuit in world.plan.circuits}
         self._loop = asyncio.get_running_loop()
-        for number, fact in enumerate(world.plan.facts):
-            if isinstance(fact, Click):
-                seconds = (fact.at - world.plan.begin).total_seconds()
-                self._loop.call_at(seconds, self._press, fact, f"click-{number}")
+        world.at_each(Click, self._press)
 
     def _press(self, click: Click, identity: str) -> None:
         """Press below the newest message about a circuit, or a storm."""
@@ -59,7 +56,7 @@ class Pressers:
             arrived=arrived,
         )
         if click.is_sent_again:
-            self._loop.call_later(_AGAIN_SECONDS, self._sockets.send, pressed)
+            self._loop.call_later(AGAIN_SECONDS, self._sockets.send, pressed)
 
 
 def envelope(  # noqa: PLR0917  # as Slack has them
