@@ -28,6 +28,6 @@ async def test_a_thread_that_runs_python_is_no_standstill():
         while time.thread_time() < started + 4 * MOST_SECONDS:
             pass
 
-    async with probe() as longest:
-        await asyncio.gather(asyncio.to_thread(work), asyncio.to_thread(work))
+    async with probe() as longest:  # of one: which of several gets Python's lock is a lottery
+        await asyncio.to_thread(work)
     assert longest.seconds < MOST_SECONDS
