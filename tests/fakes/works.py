@@ -17,9 +17,10 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.elapsed = 0.0
+        self.set_by = timedelta(0)
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.elapsed)
+        return NOW + timedelta(seconds=self.elapsed) + self.set_by
 
     def monotonic(self) -> float:
         return self.elapsed

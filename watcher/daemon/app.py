@@ -113,6 +113,7 @@ async def run(
         def adopt_clock_step(by: timedelta) -> None:
             clock.adopt(by)
             deliveries.clock_stepped(by)
+            store.leadership.clock_stepped(by)
             reporter.clock_stepped(by)
 
         leading = leader.Leader(

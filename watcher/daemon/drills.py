@@ -101,15 +101,18 @@ class ScheduledDrills:
     async def run(self) -> None:
         """Drill whenever it is due, until cancelled."""
         await self.recall()
-        started = self._clock.now()
+        started = self._clock.monotonic()
         while True:
             drills = await self._listings.incidents(ports.IncidentFilter(drills=True), limit=1)
             newest = drills[0] if drills else None
             if newest and (self._last is None or self._last.incident != newest.id):
                 await self._watch(newest)
                 continue
-            due = newest.opened_at + self._every if newest else started + FIRST
-            wait = (due - self._clock.now()).total_seconds() if self._every else _CHECK_SECONDS
+            wait = _CHECK_SECONDS
+            if self._every and newest:
+                wait = (newest.opened_at + self._every - self._clock.now()).total_seconds()
+            elif self._every:
+                wait = started + FIRST.total_seconds() - self._clock.monotonic()
             if wait > 0:
                 await self._wakeup.wait(min(wait, _CHECK_SECONDS))
             elif not await self._start():

@@ -10,15 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    bindparam,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Connection, bindparam, select, update
 
 from watcher import model
 from watcher.store import codec, tables
@@ -34,22 +26,24 @@ def move(database: Database, connection: Connection, by: timedelta) -> None:
     if not by:
         return
     jobs, runs = tables.jobs, tables.runs
-    connection.execute(update(jobs).values(due=_moved(jobs.c.due, by)))
+    connection.execute(update(jobs).values(due=tables.moved(jobs.c.due, by)))
     for table in (tables.receipts, jobs, runs):
         leased = update(table).where(table.c.lease_until.is_not(None))
         if not database.dialect.shared:  # else leases are on the server's clock
-            lease_until = _moved(table.c.lease_until, by)
+            lease_until = tables.moved(table.c.lease_until, by)
             connection.execute(leased.values(lease_until=lease_until))
     newest = select(runs.c.started_at).order_by(runs.c.started_at.desc()).limit(1)
     last: datetime | None = connection.scalar(newest)
     if last is not None:
-        started_at = _moved(runs.c.started_at, by)
+        started_at = tables.moved(runs.c.started_at, by)
         recent = update(runs).where(runs.c.started_at > last - _COUNTED)
         connection.execute(recent.values(started_at=started_at))
     receipts = tables.receipts
-    owed_since = _moved(receipts.c.owed_since, by)
+    owed_since = tables.moved(receipts.c.owed_since, by)
     owed = update(receipts).where(receipts.c.owed_since.is_not(None))
     connection.execute(owed.values(owed_since=owed_since))
+    unserved = tables.unserved
+    connection.execute(update(unserved).values(told_at=tables.moved(unserved.c.told_at, by)))
     _move_changes(connection, by)
     _move_receipts(connection, by)
 
@@ -125,8 +119,3 @@ def _move_notification(
         pending_since=notification.pending_since + by,
         first_attempt_at=notification.first_attempt_at + by,
     )
-
-
-def _moved(column: ColumnElement[datetime], by: timedelta) -> ColumnElement[datetime]:
-    microseconds = by // timedelta(microseconds=1)
-    return type_coerce(type_coerce(column, BigInteger) + microseconds, tables.Moment())

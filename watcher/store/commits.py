@@ -114,6 +114,8 @@ class CommitLog:
             if moved:  # before anything of the new time
                 leadership.note_moved(connection, stepped)
                 clock_steps.move(self._database, connection, moved)
+            if isinstance(commit.event, model.ClockStepped):
+                leadership.move_presence(connection, self._database.session, commit.event.by)
             EffectWriter(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
                 connection.execute(

@@ -62,6 +62,7 @@ class Leadership:
         self._clock = clock
         self._looks = looks
         self._joined = False
+        self._since: datetime | None = None  # when it joined
         self._leads = False
         self._leaders_clock: LeadersClock | None = None  # as seen last
         self._stepped = timedelta(0)  # of that clock, when this daemon became the leader
@@ -146,7 +147,7 @@ class Leadership:
             renewed = await connection.execute(
                 update(daemons)
                 .where(daemons.c.session == self._database.session)
-                .values(until=self._until(), clock=self._shown())
+                .values(until=self._until(), clock=self._shown(), since=self._since)
             )
             if renewed.rowcount == 0:
                 raise _evicted()
@@ -173,6 +174,11 @@ class Leadership:
                     " daemon may lead by now, and this one must restart"
                 ) from error
 
+    def clock_stepped(self, by: timedelta) -> None:
+        """Move since when this daemon is present: its clock was set. A standby's row moves so."""
+        if self._since is not None:
+            self._since += by
+
     async def leave(self) -> None:
         """End this daemon's presence, so that another one may lead at once."""
         if self._joined:
@@ -183,11 +189,12 @@ class Leadership:
                 await _free_claims(connection)
 
     async def _join(self, connection: AsyncConnection, instance: str) -> None:
+        self._since = self._clock.now()
         await connection.execute(
             insert(tables.daemons).values(
                 session=self._database.session,
                 instance=instance,
-                since=self._clock.now(),
+                since=self._since,
                 until=self._until(),
                 clock=self._shown(),
             )
@@ -306,6 +313,16 @@ def require(connection: Connection, token: int, session: str) -> None:
             f"another daemon leads ({'none yet' if holder is None else holder.owner}): this one"
             " must stop writing and restart"
         )
+
+
+def move_presence(connection: Connection, session: str, by: timedelta) -> None:
+    """Move since when the daemon is present whose clock was set; each is on the clock of its own.
+
+    The leader's moves with all marks. A standby, which writes none, renews it (`clock_stepped`).
+    """
+    daemons = tables.daemons
+    own = update(daemons).where(daemons.c.session == session)
+    connection.execute(own.values(since=tables.moved(daemons.c.since, by)))
 
 
 def note_moved(connection: Connection, stepped: timedelta) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     Index,
     Integer,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     false,
+    type_coerce,
 )
 from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
@@ -51,6 +53,11 @@ class Moment(TypeDecorator[datetime]):
         """Return the time in UTC."""
         del dialect
         return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def moved(column: ColumnElement[datetime], by: timedelta) -> ColumnElement[datetime]:
+    """Return a column's times, moved."""
+    return type_coerce(type_coerce(column, BigInteger) + by // _MICROSECOND, Moment())
 
 
 # Sorted by bytes on every database: the same load order, and no index that a new version of the

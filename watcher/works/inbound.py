@@ -62,7 +62,7 @@ class Inbound:
         self._clock = clock
         self._zone = zone
         self._count = count
-        self._rejected_at: deque[datetime] = deque(maxlen=MOST_REMEMBERED)
+        self._rejected_at: deque[float] = deque(maxlen=MOST_REMEMBERED)  # on the monotonic clock
 
     async def take(self, content: bytes, origin: str) -> str:
         """Take one message; return why it is rejected, empty where it is not.
@@ -86,15 +86,16 @@ class Inbound:
         """Say that a message is rejected, and why; return the reason."""
         log.warning("not a notice of planned works", origin=origin, reason=reason)
         self._count(REJECTED)
-        self._rejected_at.append(self._clock.now())
+        self._rejected_at.append(self._clock.monotonic())
         return reason
 
     def remarks(self) -> tuple[str, ...]:
         """Return how many messages were rejected of late: somebody should look at them."""
-        now = self._clock.now()
-        recent = [at for at in self._rejected_at if at > now - REMEMBERED]
+        elapsed = self._clock.monotonic()
+        ages = [timedelta(seconds=elapsed - at) for at in self._rejected_at]
+        recent = [age for age in ages if age < REMEMBERED]
         if not recent:
             return ()
         messages = "1 message was" if len(recent) == 1 else f"{len(recent):,} messages were"
-        first = min(recent).astimezone(UTC)
+        first = (self._clock.now() - max(recent)).astimezone(UTC)
         return (f"{messages} rejected since {first:%Y-%m-%d %H:%M} UTC: see rejected/",)

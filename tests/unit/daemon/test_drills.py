@@ -127,6 +127,19 @@ def test_the_first_drill_comes_soon_after_the_start_and_the_others_once_a_day():
     )
 
 
+def test_the_first_drill_comes_as_soon_where_the_clock_is_set_back():
+    async def scenario():
+        store = FakeStore(running_clock())
+        async with leading(store):
+            await asyncio.sleep(1)
+            clock, set_back = store.clock, timedelta(hours=9)
+            store.clock.now = lambda now=clock.now: now() - set_back
+            await asyncio.sleep(121)
+        return store
+
+    assert len(run(scenario()).drills) == 1
+
+
 def test_a_receiver_that_is_not_notified_in_time_is_named_until_a_drill_succeeds():
     async def scenario():
         store = FakeStore(running_clock(), broken={"noc"})

@@ -58,6 +58,19 @@ async def test_rejections_are_remarked_on_for_a_day():
     assert (await looked.poll()).remarks == ("a",)
 
 
+@pytest.mark.parametrize("hours", [30, -30])
+async def test_when_the_clock_is_set_they_are_remarked_on_for_as_long(hours):
+    around = Surroundings()
+    around.inbound.reject("mail <1>", "it is empty")
+    around.clock.set_by = timedelta(hours=hours)
+    since = "2026-11-30 18:00" if hours > 0 else "2026-11-28 06:00"
+    around.clock.elapsed = 86_399
+    expected = (f"1 message was rejected since {since} UTC: see rejected/",)
+    assert around.inbound.remarks() == expected
+    around.clock.elapsed = 86_400
+    assert around.inbound.remarks() == ()
+
+
 async def test_a_folder_that_fails_does_not_hold_up_the_mailbox():
     both = source(model.TemporaryError("folder"), ())
     with pytest.raises(model.TemporaryError, match="folder"):

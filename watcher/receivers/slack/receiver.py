@@ -69,7 +69,15 @@ class SlackReceiver:
         )
         self._clock = clock
         self._rate_limit = AsyncLimiter(_BURST, _BURST)
-        self._last_failure = thread.LastFailure()
+        self._last_error = ""
+        self._failed_until: float | None = None  # on the monotonic clock; None while it lasts
+
+    @property
+    def _last_failure(self) -> thread.LastFailure:
+        if self._failed_until is None:
+            return thread.LastFailure(error=self._last_error)
+        ago = timedelta(seconds=self._clock.monotonic() - self._failed_until)
+        return thread.LastFailure(error=self._last_error, until=self._clock.now() - ago)
 
     @property
     def _mention(self) -> str:
@@ -103,14 +111,14 @@ class SlackReceiver:
     ) -> model.Receipt:
         """Bring the channel up to date. Raises TemporaryError or PermanentError."""
         if receipt.error:  # of another daemon, perhaps
-            self._last_failure = thread.LastFailure(error=receipt.error)
+            self._last_error, self._failed_until = receipt.error, None
         try:
             delivered = await self._deliver(view, receipt, delivery)
         except model.WatcherError as error:
-            self._last_failure = thread.LastFailure(error=str(error))
+            self._last_error, self._failed_until = str(error), None
             raise
-        if self._last_failure.until is None:
-            self._last_failure = replace(self._last_failure, until=self._clock.now())
+        if self._failed_until is None:
+            self._failed_until = self._clock.monotonic()
         return delivered
 
     async def _deliver(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -37,7 +37,7 @@ class PreorderBackupFinder:
         self._client = client
         self._unserved_addresses = unserved_addresses
         self._clock = clock
-        self._retired_at: datetime | None = None
+        self._retired_at: float | None = None  # on the monotonic clock
 
     async def find(self, address: str) -> ports.BackupOptions:
         """Qualify one address, unless Lumen has reported lately that it does not serve it.
@@ -47,10 +47,12 @@ class PreorderBackupFinder:
         """
         asked = parse_address(address)
         now = self._clock.now()
-        if self._retired_at is not None and timedelta(0) <= now - self._retired_at < RETIRED_FOR:
-            return ports.BackupOptions(
-                why=f"pxQualify was not there on {self._retired_at:%Y-%m-%d}, so nobody is asked"
-            )
+        if self._retired_at is not None:
+            age = timedelta(seconds=self._clock.monotonic() - self._retired_at)
+            if age < RETIRED_FOR:
+                return ports.BackupOptions(
+                    why=f"pxQualify was not there on {now - age:%Y-%m-%d}, so nobody is asked"
+                )
         since = now - REMEMBERED_FOR
         reported_at = await self._unserved_addresses.last_reported(asked.key, since=since)
         if reported_at is not None and reported_at <= now:  # else the clock was set back
@@ -65,7 +67,7 @@ class PreorderBackupFinder:
         except RetiredError as error:
             if self._retired_at is None:
                 log.warning("pxQualify is retired or has moved", error=str(error))
-            self._retired_at = now
+            self._retired_at = self._clock.monotonic()
             raise
         self._retired_at = None
         if answer.outcome is Outcome.OUTSIDE:

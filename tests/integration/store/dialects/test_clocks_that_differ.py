@@ -54,6 +54,7 @@ async def set_clock(opened, token, by):
     event = model.ClockStepped(by=by)
     await opened.commits.commit(token, factories.commit(event=event))
     opened.clock.adopt(by)
+    opened.leadership.clock_stepped(by)
 
 
 async def move_marks(opened, token):
@@ -233,3 +234,23 @@ async def test_a_daemon_alone_has_nobody_to_differ_from(tmp_path):
         async with daemon(url, off) as only:
             assert await only.leadership.acquire("ops1") is not None
             assert only.leadership.clock_difference() == ("", NONE)
+
+
+async def test_since_when_a_daemon_runs_is_on_its_own_clock(two):
+    """Whoever leads: the clock of one that is set moves its own row, and no other."""
+    ahead, right = two
+    token = await ahead.leadership.acquire("ops1")
+    await right.leadership.acquire("ops2")
+
+    async def since():
+        return {daemon.instance: daemon.since for daemon in await ahead.queries.daemons()}
+
+    before = await since()
+    assert is_about(before["ops1"] - before["ops2"], 2 * HOUR)
+    await set_clock(ahead, token, -HOUR)
+    assert await since() == before | {"ops1": before["ops1"] - HOUR}
+    right.clock.adopt(HOUR)
+    right.leadership.clock_stepped(HOUR)
+    await right.leadership.renew()
+    await ahead.leadership.renew()
+    assert await since() == {"ops1": before["ops1"] - HOUR, "ops2": before["ops2"] + HOUR}

@@ -530,7 +530,25 @@ async def test_what_is_posted_late_says_when_it_happened_and_what_kept_it_back(
     assert f"_(occurred 03:10:32 UTC, posted 03:41 UTC: {why})_" in slack.replies[0]["text"]
     delivery.builder.add_entry(model.EntryKind.NOTED, "still down", after=31 * 60)
     await delivery.deliver(receiver)
-    assert "told" not in slack.replies[1]["text"]
+    assert "posted" not in slack.replies[1]["text"]
+
+
+async def test_a_failure_that_was_over_before_explains_nothing_where_the_clock_was_set_back(
+    slack, receiver, delivery, monkeypatch
+):
+    await delivery.deliver(receiver)
+    delivery.builder.add_entry(model.EntryKind.NOTED, "it rains", after=10)
+    slack.fail_next("chat.postMessage", {"status": 503})
+    with pytest.raises(model.WatcherError):
+        await delivery.deliver(receiver)
+    receiver._clock.at = BEGIN + timedelta(minutes=31)
+    await delivery.deliver(receiver)
+    an_hour_later = (receiver._clock.at + timedelta(hours=1)).timestamp()
+    monkeypatch.setattr(receiver._clock, "monotonic", lambda: an_hour_later)
+    delivery.builder.add_entry(model.EntryKind.NOTED, "it still rains", after=60)
+    await delivery.deliver(receiver)
+    assert "posted 03:41 UTC: Slack failed)" in slack.replies[0]["text"]
+    assert "posted 03:41 UTC)" in slack.replies[1]["text"]
 
 
 async def test_a_restarted_daemon_knows_what_kept_it_back(

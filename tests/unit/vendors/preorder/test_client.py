@@ -410,7 +410,10 @@ async def test_a_retired_endpoint_is_asked_once_a_day_and_logged_once(vendor, cl
             await finder.find("1 Main St, Denver, CO 80202")
         options = await finder.find("2 Main St, Denver, CO 80202")
         assert (options.offers, len(vendor.asked)) == ((), 1)
-        assert options.why.startswith("pxQualify was not there on 20")
+        assert options.why.startswith("pxQualify was not there on 2026-03-01")
+        clock.time += timedelta(days=9)  # somebody sets it
+        options = await finder.find("2 Main St, Denver, CO 80202")
+        assert options.why.startswith("pxQualify was not there on 2026-03-10")
         clock.time += timedelta(days=1)
         clock.seconds += 86_400.0
         with pytest.raises(RetiredError):
