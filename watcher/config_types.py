@@ -45,9 +45,12 @@ def _check_span(value: timedelta) -> timedelta:
 
 
 def _check_address(value: str) -> str:
-    address = URL(value)
+    try:
+        address = URL(value)
+    except ValueError:
+        address = URL()
     if address.scheme not in {"http", "https"} or not address.host:
-        raise ValueError(f"{value!r} is not an HTTP or HTTPS address")
+        raise ValueError("not an HTTP or HTTPS address")  # it may hold a secret
     if address.user or address.password:
         raise ValueError("an address must not carry a user or password; use the account's settings")
     return value.rstrip("/")

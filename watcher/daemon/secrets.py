@@ -6,6 +6,7 @@ side knows; here is what is wrong for everybody.
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,19 +15,28 @@ from pydantic import BaseModel, SecretStr
 from sqlalchemy.engine import make_url
 from yarl import URL
 
+from watcher.http.redaction import parts_of
 from watcher.settings import Settings
 from watcher.web.settings import LOOPBACK
 
 SHORTEST = 4  # characters of a secret that somebody else made
 SHORTEST_OF_OURS = 12  # of one that was made up for Watcher, which anybody may try
+_WORD = re.compile(r"[A-Za-z._-]{,20}")
 
 
 def secrets_in(settings: Settings) -> tuple[str, ...]:
-    """Return every secret that is configured, also those inside an address."""
-    webhooks = [receiver for receiver in settings.receivers.values() if receiver.kind == "webhook"]
+    """Return every secret that is configured, also those inside an address.
+
+    A part of an address that is a plain word, such as `hook`, is none: the log could not be read.
+    """
+    addresses = [
+        receiver.url for receiver in settings.receivers.values() if receiver.kind == "webhook"
+    ]
+    heartbeat = settings.heartbeat.url.get_secret_value()
+    parts = (part for address in (*addresses, heartbeat) for part in parts_of(URL(address)))
     return (
         *(secret for _, secret in _secrets(settings, "")),
-        *(URL(webhook.url).raw_path_qs for webhook in webhooks),
+        *dict.fromkeys(part for part in parts if not _WORD.fullmatch(part)),
         make_url(settings.store.url).password or "",
     )
 

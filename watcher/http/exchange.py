@@ -19,7 +19,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from watcher import model, text
-from watcher.http.redaction import Redactor, secrets_in
+from watcher.http.redaction import Redactor, parts_of, secrets_in
 
 MEGABYTE = 1_000_000
 
@@ -94,15 +94,16 @@ async def exchange(
     """Send one request and return its reply, whatever its status, `within` seconds.
 
     `content` is a form, or bytes whose type is in the headers. A `cap` of 0 leaves the body unread.
-    Errors name `place`. `hide_url` is for an address that holds a secret. It, `secrets` and the
-    credentials of the Authorization header are blotted out wherever the answer repeats them.
+    Errors name `place`. `hide_url` is for an address that holds a secret: nobody can tell which
+    part of it. Each part, `secrets` and the credentials of the Authorization header are blotted out
+    wherever the answer repeats them.
 
     Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
     `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError (TimedOutError when
     it is too late, UnsentError without a connection) when no whole answer of at most `cap` bytes
     arrives.
     """
-    hidden = (str(url), url.raw_path_qs, url.path_qs, url.raw_path, url.path) if hide_url else ()
+    hidden = parts_of(url) if hide_url else ()
     redact = Redactor((*secrets, *hidden, *secrets_in(headers.get("Authorization", ""))))
     place = place or f"{verb} {url.with_query(None).with_fragment(None)}"
     try:

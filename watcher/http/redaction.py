@@ -7,7 +7,9 @@ import binascii
 import html
 import json
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+from yarl import URL
 
 BLOT = "***"
 SHORTEST = 4  # characters; blotting out anything shorter would leave nothing to read
@@ -42,6 +44,14 @@ def secrets_in(authorization: str) -> tuple[str, ...]:
     return credentials, plain, plain.partition(":")[2]
 
 
+def parts_of(url: URL) -> tuple[str, ...]:
+    """Return whatever of an address may give access: each part of its path and of its query."""
+    pairs = [pair.partition("=") for pair in url.raw_query_string.split("&")]
+    raw = (*url.raw_parts, *(value or name for name, _, value in pairs))
+    whole = (str(url), url.raw_path_qs, url.path_qs, url.raw_path, url.path)
+    return (*whole, *raw, *map(unquote, raw), *map(unquote_plus, raw))
+
+
 def _spell(secret: str) -> set[str]:
     encoded = base64.b64encode(secret.encode(errors="replace")).decode()
     return {
@@ -54,4 +64,5 @@ def _spell(secret: str) -> set[str]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
+        repr(secret.encode(errors="replace"))[2:-1],
     }

@@ -96,7 +96,7 @@ class WebhookReceiver:
             content=body,
             within=TIMEOUT_SECONDS,
             cap=0,  # only the status counts
-            secrets=(self._secret.decode(),),
+            secrets=(self._secret.decode(), self._secret.removeprefix(WHSEC).decode()),
             place=self._place,
             hide_url=True,
         )

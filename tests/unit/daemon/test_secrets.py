@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from watcher import model, settings
-from watcher.daemon.secrets import weaknesses
+from watcher.daemon.secrets import secrets_in, weaknesses
+from watcher.http.redaction import Redactor
 
 GOOD = """
 [accounts.lumen]
@@ -94,13 +95,34 @@ def test_a_database_that_everybody_may_read_is_named(tmp_path):
     assert weaknesses_of(tmp_path, GOOD) == []
 
 
+@pytest.mark.parametrize("key", ["heartbeat.url", "receivers.bridge.url"])
 @pytest.mark.parametrize(
-    "url", ["hc.example.com/uuid", "ftp://hc/uuid", "x", "https://", "http://["]
+    "url", ["hc.example.com/uuid", "ftp://hc/uuid", "x", "https://", "http://[", "http://hc:x/uuid"]
 )
-def test_a_heartbeat_address_that_is_none_is_refused_and_not_shown(tmp_path, url):
+def test_an_address_that_is_none_is_refused_and_not_shown(tmp_path, key, url):
     config = tmp_path / "config.toml"
-    config.write_text(f'[heartbeat]\nurl = "{url}"\n')
+    kind = "" if key == "heartbeat.url" else 'kind = "webhook"'
+    config.write_text(f'[{key.removesuffix(".url")}]\nurl = "{url}"\n{kind}')
     with pytest.raises(model.InvalidConfigError) as caught:
         settings.load(config)
     (problem,) = caught.value.problems
-    assert problem == f"{config}:2: heartbeat.url: not an HTTP or HTTPS address"
+    assert problem == f"{config}:2: {key}: not an HTTP or HTTPS address"
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "shown"),
+    [
+        ("bridge", "/services/T012AB/B034CD/Xy9ZZsecretZZ", "/services/***/***/***"),
+        ("bridge", "/api/webhooks/alerts/0f3a77c1/enqueue", "/api/webhooks/alerts/***/enqueue"),
+        ("bridge", "/v2/hook?room=noc&token=s3cr3t1", "/v2/hook?room=noc&token=***"),
+        ("heartbeat", "/0b1c2d3e-uuid/start", "/***/start"),
+    ],
+)
+def test_in_the_log_no_part_of_an_address_is_shown_but_for_its_words(tmp_path, key, path, shown):
+    config = tmp_path / "config.toml"
+    old = f"https://{'tickets.example.com/hook' if key == 'bridge' else 'hc.example.com/uuid'}"
+    config.write_text(GOOD.replace(old, f"https://other.example.com{path}"))
+    redact = Redactor(secrets_in(settings.load(config)))
+    assert redact(f"asked for {path} in vain") == "asked for *** in vain"
+    separated = path.replace("/", " / ")
+    assert redact(separated) == shown.replace("/", " / ")

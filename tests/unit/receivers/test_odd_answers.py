@@ -190,11 +190,44 @@ def test_what_is_hardly_http_is_one_of_our_errors(raw):
     asyncio.run(scenario())
 
 
-def hook(url: str, session):
+CREDENTIALS = {  # what is secret in an address, where services put it
+    "the last segment": ("/services/T012AB/B034CD/Xy9ZZsecretZZ", "Xy9ZZsecretZZ"),
+    "an id before it": ("/services/T012AB/B034CD/Xy9ZZsecretZZ", "B034CD"),
+    "a segment in the middle": ("/integration/0f3a77secret/enqueue", "0f3a77secret"),
+    "words": ("/our-secret-topic", "our-secret-topic"),
+    "a value of the query": ("/hook?room=noc&token=s3cr3t%2Bvalue", "s3cr3t+value"),
+    "the same as it is written": ("/hook?room=noc&token=s3cr3t%2Bvalue", "s3cr3t%2Bvalue"),
+    "a query alone": ("/hook?s3cr3tvalue", "s3cr3tvalue"),
+    "a segment that is encoded": ("/hooks/s3cr%20t-%C3%A9", "s3cr t-é"),
+    "a slash inside it": ("/hooks/half1%2Fhalf2", "half1/half2"),
+}
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+async def test_no_part_of_an_address_that_may_be_a_credential_is_quoted(credential):
+    path, secret = CREDENTIALS[credential]
+    async with odd_server() as server, exchange.open_session() as session:
+        server.answer = f"HTTP/1.1 {secret} what is this\r\n\r\n".encode()
+        error = await attempt(hook(server.url + path, session, secret=""))
+        assert error is not None
+        assert secret not in str(error)
+        assert "***" in str(error)
+
+
+async def test_a_key_of_standard_webhooks_is_quoted_neither_with_its_prefix_nor_without():
+    async with odd_server() as server, exchange.open_session() as session:
+        key = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+        server.answer = f"HTTP/1.1 {key} no\r\n\r\n".encode()
+        error = await attempt(hook(server.url, session, secret=f"whsec_{key}"))
+        assert key not in str(error)
+        assert "***" in str(error)
+
+
+def hook(url: str, session, *, secret: str = SECRET):
     receiver = WebhookReceiver(
         name="bridge",
         settings=receiver_settings.WebhookReceiver(
-            kind="webhook", url=f"{url}/{SECRET}", secret=SECRET
+            kind="webhook", url=url if secret != SECRET else f"{url}/{SECRET}", secret=secret
         ),
         session=session,
         clock=FakeClock(),
