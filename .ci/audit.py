@@ -33,7 +33,7 @@ def main() -> int:
         SOURCE, json.dumps({"queries": queries}).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as reply:  # noqa: S310  # as above
             results = json.load(reply)["results"]
     except (OSError, ValueError, KeyError) as error:
         sys.stdout.write(f"dependencies NOT audited: {SOURCE} could not be asked ({error})\n")

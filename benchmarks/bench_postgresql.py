@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiomqtt
-import asyncpg  # type: ignore[import-untyped]  # publishes no types
+import asyncpg
 from builds import Build
 from environment import FIRST, Daemon, Environment, run_environment, wait_until
 from rows import Bench, Figures, Row

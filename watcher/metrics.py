@@ -21,8 +21,8 @@ from prometheus_client.exposition import choose_encoder
 
 from watcher import model
 
-# It has no annotations. Off: a second series for each counter, which nobody reads.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+# Off: a second series for each counter, which nobody reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
 
 
 class Metrics:

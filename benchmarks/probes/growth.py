@@ -67,7 +67,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
-        self._feed = VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # sends nothing
+        self._feed = VyvxSource("vyvx", client=None)  # sends nothing
         self._reader = StatusReader()
         self._differ = poller.Differ("vyvx")
         self._runner = engine.Runner(engine.restore(load_rules()), now=START)

@@ -79,7 +79,7 @@ class Watched:
     """One source under 20 rules, from the vendor's bytes to the effects."""
 
     def __init__(self, rules: engine.Ruleset) -> None:
-        self._feed = VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # sends nothing
+        self._feed = VyvxSource("vyvx", client=None)  # sends nothing
         self._reader = StatusReader()
         self._differ = poller.Differ("vyvx")
         self._state = engine.restore(rules)

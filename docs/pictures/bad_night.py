@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, async_playwright
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests.integration.bad_night.night import nightfall, play  # noqa: E402 -- beside the package
+from tests.integration.bad_night.night import nightfall, play
 
 CHROMIUM = "/usr/bin/chromium"
 DESKTOP, PHONE = {"width": 1480, "height": 1000}, {"width": 400, "height": 860}

@@ -18,14 +18,14 @@ from reportlab.pdfgen.canvas import Canvas
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests.fakes import sample_data  # noqa: E402 -- beside the package
-from tests.unit.web.conftest import parts  # noqa: E402
-from watcher import model, ports  # noqa: E402
-from watcher.ledger import ledger  # noqa: E402
-from watcher.ledger.spans import Span  # noqa: E402
-from watcher.ledger.states import CircuitState, Condition  # noqa: E402
-from watcher.web import server  # noqa: E402
-from watcher.web.settings import Web  # noqa: E402
+from tests.fakes import sample_data
+from tests.unit.web.conftest import parts
+from watcher import model, ports
+from watcher.ledger import ledger
+from watcher.ledger.spans import Span
+from watcher.ledger.states import CircuitState, Condition
+from watcher.web import server
+from watcher.web.settings import Web
 
 CHROMIUM = "/usr/bin/chromium"
 WALL: ViewportSize = {"width": 1920, "height": 1080}

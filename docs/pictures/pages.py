@@ -13,17 +13,17 @@ from playwright.async_api import Browser, ViewportSize, async_playwright
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
-from tests.fakes import sample_data  # noqa: E402 -- beside the package
-from tests.unit.ledger import test_ledger as records  # noqa: E402
-from tests.unit.operations.test_works import window, work  # noqa: E402
-from tests.unit.web.conftest import parts  # noqa: E402
-from watcher import engine, model  # noqa: E402
-from watcher.ledger import document  # noqa: E402
-from watcher.ledger.document import LedgerDocument  # noqa: E402
-from watcher.ledger.period import Period  # noqa: E402
-from watcher.operations.works import FindSubjects  # noqa: E402
-from watcher.web import server  # noqa: E402
-from watcher.web.settings import Web  # noqa: E402
+from tests.fakes import sample_data
+from tests.unit.ledger import test_ledger as records
+from tests.unit.operations.test_works import window, work
+from tests.unit.web.conftest import parts
+from watcher import engine, model
+from watcher.ledger import document
+from watcher.ledger.document import LedgerDocument
+from watcher.ledger.period import Period
+from watcher.operations.works import FindSubjects
+from watcher.web import server
+from watcher.web.settings import Web
 
 CHROMIUM = "/usr/bin/chromium"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}

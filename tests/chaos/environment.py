@@ -18,6 +18,7 @@ import aiohttp
 from tests.chaos import processes, readers
 from tests.chaos.evidence import DiagnosticsCall, Disruption, Evidence, Poll, now
 from tests.chaos.plan import Action, Plan
+from tests.eventually import eventually
 from tests.servers.mosquitto import Mosquitto
 
 TICK_SECONDS = 0.05
@@ -63,7 +64,7 @@ class Environment:
             case "stop":
                 await daemon.stop()
             case "freeze":
-                await daemon.freeze(asyncio.sleep(action.seconds))
+                await daemon.freeze(asyncio.sleep(action.seconds))  # so long it is frozen
             case "clock":
                 if processes.FAKETIME:
                     daemon.jump(action.seconds)
@@ -79,7 +80,7 @@ class Environment:
         match action.kind:
             case "broker":
                 await self.broker.stop()
-                await asyncio.sleep(action.seconds)
+                await asyncio.sleep(action.seconds)  # so long it is away
                 await self.broker.start()
             case "session":
                 name = f"watcher-chaos{action.daemon}"
@@ -91,10 +92,8 @@ class Environment:
                 await asyncio.to_thread(self.database.restart)
 
     async def until(self, check: Callable[[], Awaitable[object]], *, within: float = 120.0) -> None:
-        """Wait until something can be seen. Raises TimeoutError after so many seconds."""
-        async with asyncio.timeout(within):
-            while not await check():  # noqa: ASYNC110  # in another process
-                await asyncio.sleep(TICK_SECONDS)
+        """Wait until something can be seen. Fails after so many seconds."""
+        await eventually(check, within=within)
 
     async def polls(self) -> list[Poll]:
         """Read what the vendor was asked and answered."""
@@ -163,7 +162,8 @@ async def set_up(
             keeper = asyncio.create_task(daemon.keep(), name=f"keeper {number}")
             stack.push_async_callback(_cancel, keeper)
             daemons.append(daemon)
-            await _working(daemon)  # one after another, so that everybody knows who leads
+            # One after another, so that everybody knows who leads.
+            await eventually(lambda daemon=daemon: daemon.works, within=120)
         yield Environment(
             plan=plan,
             addresses=addresses,
@@ -181,18 +181,11 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-async def _working(daemon: processes.Daemon) -> None:
-    for _ in range(600):
-        if daemon.works:
-            return
-        await asyncio.sleep(TICK_SECONDS)
-
-
 def _hold_lock(file: Path, seconds: float) -> None:
     """Keep others from writing for so long, as a backup tool may; wait for one's turn before."""
     with contextlib.closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        time.sleep(seconds)
+        time.sleep(seconds)  # so long it is locked
         connection.execute("ROLLBACK")
 
 

@@ -211,7 +211,7 @@ class Daemon:
     async def keep(self) -> None:
         """Start it again whenever it has ended by itself."""
         while True:
-            await asyncio.sleep(RESTART_SECONDS)
+            await asyncio.sleep(RESTART_SECONDS)  # as systemd waits
             async with self._turn:
                 await self._present()
 

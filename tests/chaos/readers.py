@@ -65,7 +65,7 @@ class Subscriber:
                 if self._lost_at is None:
                     self._lost_at = now() - BEFORE
                 self.connected.clear()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # before it connects again
 
     def _hears(self) -> None:
         if self._lost_at is not None:

@@ -123,7 +123,7 @@ async def _carry_out(plan: Plan, environment: Environment) -> None:
         nonlocal at
         while at < until:
             started_at = now()
-            await asyncio.sleep(min(TICK_SECONDS, until - at))
+            await asyncio.sleep(min(TICK_SECONDS, until - at))  # the time of the plan
             if not all(daemon.lingers for daemon in environment.daemons):
                 at += now() - started_at
 
@@ -156,4 +156,4 @@ async def _wait_for_quiet(
         if (quiet and clean) or as_expected or loop.time() > deadline:
             return evidence, complaints
         clean = quiet
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2.0)  # what is quiet says nothing

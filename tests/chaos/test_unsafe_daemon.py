@@ -13,8 +13,9 @@ import asyncpg
 import pytest
 
 from tests.chaos import plan, run
-from tests.chaos.environment import TICK_SECONDS, Database, Environment
+from tests.chaos.environment import Database, Environment
 from tests.chaos.evidence import now
+from tests.eventually import eventually
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
 
@@ -110,9 +111,12 @@ AT_WORK = (
 
 async def leading(environment: Environment) -> int:
     """Return the number of the leader; on a busy machine there may be none for a moment."""
-    async with asyncio.timeout(120):
-        while (leader := await ask(environment, LEADER)) is None:  # noqa: ASYNC110  # a row
-            await asyncio.sleep(TICK_SECONDS)
+
+    async def leaders() -> list[int]:
+        number = await ask(environment, LEADER)
+        return [] if number is None else [number]
+
+    [leader] = await eventually(leaders, within=120)
     return leader
 
 

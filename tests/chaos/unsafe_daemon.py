@@ -44,7 +44,7 @@ def fencing() -> None:
 
     async def keep_renewing(self):
         while True:
-            await asyncio.sleep(leadership.RENEW_SECONDS)
+            await asyncio.sleep(leadership.RENEW_SECONDS)  # as the real one does
             with contextlib.suppress(model.WatcherError):
                 await self.renew()
 

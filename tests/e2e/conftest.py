@@ -16,6 +16,7 @@ import aiohttp
 import aiomqtt
 import pytest
 
+from tests.eventually import eventually
 from tests.unit.cli.conftest import logs_as_before
 from watcher import simulator
 
@@ -158,22 +159,6 @@ class Daemon:
         self.process.terminate()
         async with asyncio.timeout(within):
             return await self.process.wait()
-
-
-async def eventually(check, *, within: float = 45):
-    """Look again and again until something is there; the last look's failure is the test's."""
-    async with asyncio.timeout(within + 1):
-        deadline = asyncio.get_running_loop().time() + within
-        while True:
-            try:
-                result = await check()
-                assert result
-            except (AssertionError, LookupError, ValueError):
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-            else:
-                return result
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture

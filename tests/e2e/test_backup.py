@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import eventually, started
+from tests.e2e.conftest import started
+from tests.eventually import eventually
 from watcher import cli
 
 pytestmark = pytest.mark.broker

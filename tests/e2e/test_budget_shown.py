@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 from watcher import cli, settings
 from watcher.daemon import app

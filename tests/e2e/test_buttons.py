@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from watcher.operations import control_socket
 
 

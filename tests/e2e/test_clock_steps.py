@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.servers.programs import unavailable
 from watcher.daemon.ingest import STALLED
 
@@ -102,7 +102,7 @@ async def test_what_happened_while_the_process_stood_still_is_reported_without_a
         for state in ("offline", "online"):
             await world.change(vyvx={**OFFLINE, "state": state, "message": "TS Loss"})
             await asyncio.sleep(0.01)  # Lumen writes milliseconds: two changes in one are none
-        await asyncio.sleep(STALLED.total_seconds() + 2)
+        await asyncio.sleep(STALLED.total_seconds() + 2)  # for so long it is not to run
         running.process.send_signal(signal.SIGCONT)
 
         async def reported() -> bool:

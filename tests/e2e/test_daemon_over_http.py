@@ -8,7 +8,7 @@ import json
 import aiomqtt
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.broker

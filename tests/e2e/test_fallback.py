@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from tests.e2e.conftest import eventually
 from tests.e2e.test_two_daemons import OFFLINE, ONLINE, instance
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.broker

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.broker

@@ -9,7 +9,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from watcher import cli
 
 pytestmark = pytest.mark.broker

@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from watcher.operations import control_socket
 
 pytestmark = pytest.mark.broker

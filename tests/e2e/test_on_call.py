@@ -7,8 +7,8 @@ import json
 
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import eventually
 from tests.e2e.test_two_daemons import OFFLINE
+from tests.eventually import eventually
 from watcher import cli
 
 ROTAS = """

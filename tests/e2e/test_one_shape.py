@@ -7,11 +7,11 @@ import json
 import pytest
 from aiohttp import web
 
-from tests.e2e.conftest import eventually
 from tests.e2e.test_daemon_over_http import site
 from tests.e2e.test_fallback import Bridge
 from tests.e2e.test_two_daemons import OFFLINE, ONLINE
 from tests.e2e.test_works_import import watcher
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 
 __all__ = ["site", "watcher"]
@@ -43,7 +43,7 @@ def comparable(document: dict) -> dict:
     return document
 
 
-async def test_mqtt_http_webhook_and_json_have_one_incident_in_one_shape(  # noqa: PLR0917
+async def test_mqtt_http_webhook_and_json_have_one_incident_in_one_shape(  # noqa: PLR0917  # fixtures
     world, daemon, home, site, bridge, watcher, subscribed
 ):
     config = home / "config.toml"

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from watcher import cli
 from watcher.store.dialects import sqlite
 

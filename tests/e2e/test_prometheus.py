@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.conftest import eventually
 from tests.e2e.test_daemon_over_http import OFFLINE
+from tests.eventually import eventually
 from tests.servers.ports import free_port, until_it_listens
 from tests.servers.programs import program
 

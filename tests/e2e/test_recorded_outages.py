@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.broker
 

@@ -7,7 +7,7 @@ import threading
 
 import aiohttp
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 from watcher import settings
 from watcher.daemon import app, factories

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 
 SOURCE = """
 [sources.iod]

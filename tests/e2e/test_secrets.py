@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 from watcher import cli, logs, settings
 from watcher.daemon import app

@@ -13,8 +13,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.e2e.conftest import Daemon, World, eventually, program, started
+from tests.e2e.conftest import Daemon, World, program, started
 from tests.e2e.test_drill import drill
+from tests.eventually import eventually
 from tests.servers.ports import free_port
 from watcher.operations import control_socket
 

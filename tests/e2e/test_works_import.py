@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import eventually
+from tests.eventually import eventually
 from tests.fakes import carrier_messages as carrier
 from watcher import cli
 
@@ -31,7 +31,7 @@ def watcher(home):
 async def test_a_notice_on_standard_input_excuses_an_outage_until_it_is_dismissed(
     world, daemon, home, subscribed, watcher
 ):
-    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251
+    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251  # the daemon runs by this clock
     begin, end = now - timedelta(minutes=5), now + timedelta(hours=2)
     mail = carrier.mail(
         page=carrier.lumen_page(

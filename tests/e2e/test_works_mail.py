@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import aiomqtt
 import pytest
 
-from tests.e2e.conftest import eventually
 from tests.e2e.test_on_call import verb
+from tests.eventually import eventually
 from tests.fakes import carrier_messages as carrier
 from tests.fakes.imap import PASSWORD, USER, FakeImap
 from watcher.clock import SystemClock
@@ -48,7 +48,7 @@ def notices(home, mailbox):
 
 
 def message(work: str) -> bytes:
-    begin = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)  # noqa: TID251
+    begin = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)  # noqa: TID251  # the daemon runs by this clock
     listed = carrier.circuits(("1-AAA", "Outage"))
     window = carrier.window(begin, begin + timedelta(hours=4))
     return carrier.mail(page=carrier.lumen_page(work, (window, listed)), message_id=work)

@@ -9,9 +9,9 @@ import icalendar
 import pytest
 import recurring_ical_events
 
-from tests.e2e.conftest import eventually
 from tests.e2e.test_daemon_over_http import site
 from tests.e2e.test_works_import import watcher
+from tests.eventually import eventually
 from tests.fakes import carrier_messages as carrier
 
 __all__ = ["site", "watcher"]
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.broker
 
 
 async def test_works_are_shown_to_people_programs_and_calendars(world, daemon, site, watcher):
-    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251
+    now = datetime.now(UTC).replace(second=0, microsecond=0)  # noqa: TID251  # the daemon runs by this clock
     begin, end = now - timedelta(minutes=5), now + timedelta(hours=2)
     mail = carrier.mail(
         page=carrier.lumen_page(

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
+from tests.eventually import eventually
 from watcher import model
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock, Wakeup
@@ -36,7 +37,7 @@ class InMemoryStore:
         self.delay = 0.0
 
     async def incident_view(self, incident):
-        await asyncio.sleep(self.delay)
+        await asyncio.sleep(self.delay)  # a slow database
         view = self.after if self.after and self.commands else self.view
         return view if incident == view.incident.id else None
 
@@ -158,14 +159,14 @@ class SlackUser:
 
     async def press(self, action, **who):
         """Press until there is a socket; everything after that is this press."""
-        async with asyncio.timeout(10):
-            while True:
-                answer = await self.pull(
-                    "press", **{"channel": self.channel, "ts": self.ts, "action_id": action} | who
-                )
-                if answer.get("error") != "no socket is open":
-                    return answer
-                await asyncio.sleep(0.01)
+
+        async def pressed():
+            answer = await self.pull(
+                "press", **{"channel": self.channel, "ts": self.ts, "action_id": action} | who
+            )
+            return answer if answer.get("error") != "no socket is open" else None
+
+        return await eventually(pressed, within=10, every=0.01)
 
     async def choose(self, action, **who):
         """Choose something in the menu beside the buttons."""
@@ -198,11 +199,7 @@ class SlackUser:
 
 async def until(read):
     """Wait until `read()` returns something, and return it."""
-    async with asyncio.timeout(10):
-        while True:
-            if result := read():
-                return result
-            await asyncio.sleep(0.01)
+    return await eventually(read, within=10, every=0.01)
 
 
 async def stepped(store, count=1):

@@ -9,14 +9,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
-from tests.servers.ports import free_port
+from tests.servers.ports import free_port, until_it_answers
 from tests.servers.postgresql import NOBODY
 from tests.servers.programs import program
 
@@ -53,15 +50,15 @@ def running(url: str, mode: str, *, size: int = 40) -> Iterator[str]:
     with (place / "log").open("ab") as log:
         process = subprocess.Popen([path, place / "ini"], stdout=log, stderr=log, **identity)
     try:
-        for _ in range(500):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", listen)):
-                break
-            assert process.poll() is None, (place / "log").read_text()
-            time.sleep(0.02)
-        else:
-            pytest.fail(f"it does not listen: {(place / 'log').read_text()}")
+        until_it_answers(lambda: _listens(listen), process, place / "log")
         yield url.replace(f":{server.port}/", f":{listen}/")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False

@@ -8,6 +8,10 @@ import itertools
 import os
 import secrets
 import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 # Linux gives sockets without a port one from 32768 on: what lies below stays free until bound.
 FIRST, LAST = 20_000, 32_000
@@ -37,8 +41,19 @@ async def until_it_listens(port: int, process: asyncio.subprocess.Process) -> No
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # nobody says when
             else:
                 writer.close()
                 await writer.wait_closed()
                 return
+
+
+def until_it_answers(
+    answers: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, within: float = 20
+) -> None:
+    """Wait for a server of a fixture that several tests share, outside of any loop."""
+    deadline = time.perf_counter() + within
+    while not answers():
+        assert process.poll() is None, log.read_text()
+        assert time.perf_counter() < deadline, f"it does not answer: {log.read_text()}"
+        time.sleep(0.05)  # nobody says when

@@ -16,7 +16,6 @@ import signal
 import stat
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from tests.servers.ports import free_port
+from tests.servers.ports import free_port, until_it_answers
 from tests.servers.programs import unavailable
 from watcher.clock import SystemClock
 from watcher.store import store
@@ -81,12 +80,7 @@ class Server:
                 stderr=log,
                 **self._identity(),
             )
-        for _ in range(1000):
-            if asyncio.run(self._answers()):
-                return
-            assert self.process.poll() is None, (self.place / "log").read_text()
-            time.sleep(0.02)
-        pytest.fail(f"it does not answer: {(self.place / 'log').read_text()}")
+        until_it_answers(lambda: asyncio.run(self._answers()), self.process, self.place / "log")
 
     def stop(self, sign: signal.Signals = signal.SIGINT) -> None:
         if self.process is not None:

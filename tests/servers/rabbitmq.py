@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.ports import free_port
+from tests.servers.ports import free_port, until_it_answers
 from tests.servers.programs import program, unavailable
 
 HOME = Path("/usr/lib/rabbitmq/bin")  # the programs on PATH want the packaged user and folders
@@ -96,13 +96,10 @@ log.console.level = warning
                 stderr=log,
                 start_new_session=True,
             )
-        for _ in range(2_400):
-            if b"completed with" in self._log.read_bytes():  # it listens before it is ready
-                return
-            if self._process.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise AssertionError(self._log.read_text())
+        until_it_answers(self._is_ready, self._process, self._log, within=240)
+
+    def _is_ready(self) -> bool:
+        return b"completed with" in self._log.read_bytes()  # it listens before that
 
     def stop(self) -> None:
         if self._process:
@@ -114,7 +111,7 @@ log.console.level = warning
                 [epmd, "-kill"], env=self._environment, check=False, capture_output=True
             ).returncode:
                 return
-            time.sleep(0.1)
+            time.sleep(0.1)  # nobody says when
         raise AssertionError("epmd is still running")
 
 

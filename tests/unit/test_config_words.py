@@ -41,7 +41,7 @@ YAML_BAD = [
     None,
     float("nan"),
     date(2026, 1, 1),
-    datetime(2026, 1, 1),  # noqa: DTZ001
+    datetime(2026, 1, 1),  # noqa: DTZ001  # as TOML may have one
 ]
 
 CONFIG = """

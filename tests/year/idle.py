@@ -29,7 +29,7 @@ class _UntilDue(float):
 
     table = ""
 
-    def __radd__(self, now: float) -> float:  # type: ignore[override]
+    def __radd__(self, now: float) -> float:
         due = database.seconds_to_next(self.table)
         if due is None:
             return now + float(self)

@@ -59,7 +59,7 @@ def _dispose(task: asyncio.Task[Any]) -> None:
 
     What it does on its way out comes to nothing: everything that others see waits a turn first.
     """
-    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    task._log_destroy_pending = False
     work: Any = task.get_coro()
     for _ in range(_MOST_CLOSES):
         try:
@@ -111,7 +111,7 @@ class YearLoop(asyncio.BaseEventLoop):
         task.number = next(self._numbers)  # before asyncio puts it into a set
         context = options.get("context")
         task.owner = context.get(OWNER) if context is not None else OWNER.get()
-        task.__init__(work, loop=self, **options)  # type: ignore[misc]
+        task.__init__(work, loop=self, **options)
         self._tasks[task.number] = task
         return task
 

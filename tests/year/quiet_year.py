@@ -86,7 +86,7 @@ def _weigh(trace: Trace) -> None:
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     resident = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-    print(f"{len(gc.get_objects())} objects, {resident:.1f} MiB", flush=True)  # noqa: T201
+    print(f"{len(gc.get_objects())} objects, {resident:.1f} MiB", flush=True)  # noqa: T201  # its output
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ def main() -> int:
             wrong = complaints(candidate, run(candidate))
         except Exception:  # noqa: BLE001  # a plan without what its facts name
             return False
-        print(f"{len(source(candidate))} characters: {wrong[:1]}", file=sys.stderr)  # noqa: T201
+        print(f"{len(source(candidate))} characters: {wrong[:1]}", file=sys.stderr)  # noqa: T201  # its output
         return not kinds(original).isdisjoint(kinds(wrong))
 
     plan = shrink(plan, still_fails)

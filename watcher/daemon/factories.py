@@ -200,7 +200,7 @@ def build_mqtt_connection(
     has_receiver = any(receiver.kind == "mqtt" for receiver in settings.receivers.values())
     if not has_receiver and not settings.mqtt.commands:
         return None
-    from watcher.receivers.mqtt.broker import client, connection  # noqa: PLC0415
+    from watcher.receivers.mqtt.broker import client, connection  # noqa: PLC0415  # for those who use MQTT alone
 
     return connection.MqttConnection(
         settings=settings.mqtt,
@@ -216,7 +216,7 @@ def build_command_listener(
     settings: Settings, mqtt: MqttConnection, commands: CommandService
 ) -> CommandListener:
     """Build what carries out the commands that arrive from the broker."""
-    from watcher.receivers.mqtt.commands import CommandListener  # noqa: PLC0415
+    from watcher.receivers.mqtt.commands import CommandListener  # noqa: PLC0415  # for those who use MQTT alone
 
     return CommandListener(
         connection=mqtt,
@@ -282,7 +282,7 @@ def build_receivers(
                     addresses=addresses,
                 )
             case receiver_settings.MqttReceiver():
-                from watcher.receivers.mqtt.receiver import MqttReceiver  # noqa: PLC0415
+                from watcher.receivers.mqtt.receiver import MqttReceiver  # noqa: PLC0415  # for those who use MQTT alone
 
                 assert mqtt is not None  # noqa: S101  # there is a connection for this kind
                 receivers[name] = MqttReceiver(

@@ -107,7 +107,7 @@ def _files(patterns: Sequence[str], problems: Problems) -> list[Path]:
     files: dict[Path, None] = {}
     for pattern in patterns:
         # glob, because a pattern may be absolute, which Path.glob refuses.
-        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # see above
         if not names:
             problems.add(Place(Path(pattern)), "", "no file matches")
         files.update(dict.fromkeys(map(Path, names)))

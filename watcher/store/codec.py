@@ -107,7 +107,7 @@ class Document(Generic[Noun]):
 
     @cached_property
     def _all_items(self) -> dict[str, msgspec.json.Decoder[Any]]:
-        return {name: msgspec.json.Decoder(list[of]) for name, of in _listed(self._noun)}  # type: ignore[valid-type]
+        return {name: msgspec.json.Decoder(list[of]) for name, of in _listed(self._noun)}  # type: ignore[valid-type]  # found at run time
 
     def decode_in_parts(self, data: str) -> Noun:
         """Return the noun as `decode` does, a long one in parts: one call keeps Python's lock."""

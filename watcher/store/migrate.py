@@ -104,7 +104,7 @@ def _has_tables(connection: Connection) -> bool:
 
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415  # a quarter of a second
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415  # the same
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))

@@ -113,7 +113,7 @@ class WorksPages:
 
         def calendar() -> bytes:
             # Most daemons are never asked for it, and its library takes long to load.
-            from watcher.operations import works_calendar  # noqa: PLC0415
+            from watcher.operations import works_calendar  # noqa: PLC0415  # see above
 
             return works_calendar.calendar(recent, now, find, page=page)
 

@@ -64,7 +64,7 @@ def place(settings: Imap) -> str:
 
 
 @asynccontextmanager
-async def session(settings: Imap, timeout: float) -> AsyncIterator[Session]:  # noqa: ASYNC109
+async def session(settings: Imap, timeout: float) -> AsyncIterator[Session]:  # noqa: ASYNC109  # of each answer, not of it all
     """Log in, and out again; `timeout` is in seconds for one answer.
 
     Raises PermanentError for what a person has to change, TemporaryError for anything else.

@@ -77,7 +77,7 @@ class Watched:
     """One source under 20 rules, from the vendor's bytes to the effects."""
 
     def __init__(self, rules: engine.Ruleset) -> None:
-        self._feed = source.VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # sends nothing
+        self._feed = source.VyvxSource("vyvx", client=None)  # sends nothing
         self._differ = diff.Differ("vyvx")
         self._state = engine.restore(rules)
         self._now = START

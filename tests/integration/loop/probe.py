@@ -34,7 +34,7 @@ class Standstill:
 
 
 def _name(handle: asyncio.Handle) -> str:
-    callback = handle._callback  # type: ignore[attr-defined]
+    callback = handle._callback
     task = getattr(callback, "__self__", None)
     return task.get_name() if isinstance(task, asyncio.Task) else str(callback)
 
@@ -62,17 +62,17 @@ async def probe() -> AsyncIterator[Standstill]:
         while True:
             started, at_work = time.perf_counter(), time.process_time()
             waited = _waited_for_a_core()
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(BEAT_SECONDS)  # the time that is measured
             late = time.perf_counter() - started - BEAT_SECONDS
             late -= _waited_for_a_core() - waited
             late = min(late, time.process_time() - at_work)
             longest.beat = max(longest.beat, late)
 
-    asyncio.events.Handle._run = timed  # type: ignore[method-assign]
+    asyncio.events.Handle._run = timed
     beating = asyncio.create_task(beat(), name="beat")
     try:
         yield longest
     finally:
-        asyncio.events.Handle._run = run_callback  # type: ignore[method-assign]
+        asyncio.events.Handle._run = run_callback
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)

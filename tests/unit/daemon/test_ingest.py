@@ -76,7 +76,7 @@ class Poller:
     def poll_now(self) -> None:
         self.hurried += 1
 
-    def set_fast(self, fast: bool) -> None:  # noqa: FBT001
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001  # the port's
         self.fast = fast
 
 

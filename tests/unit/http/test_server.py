@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests.eventually import eventually
 from tests.fakes.fuzzing import examples
 from watcher.http import server
 from watcher.logs import LimitedLog
@@ -136,9 +137,7 @@ async def test_a_body_that_is_not_taken_is_given_up_with_one_line():
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
         with capture_logs() as logs:
             writer.write(b"GET /body HTTP/1.1\r\nHost: a\r\n\r\n")
-            async with asyncio.timeout(5):
-                while guard._open or not logs:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: logs and not guard._open, within=5)
         assert [line["event"] for line in logs] == ["answer not taken in time"]
         assert logs[0]["peer"] == "127.0.0.1"
         writer.close()

@@ -220,7 +220,7 @@ class JobsWorld:
             "wakeup": Wakeup(),
             "inbox_wakeup": self.inbox_wakeup,
         }
-        return jobs.Jobs(**{**given, **changes})  # type: ignore[arg-type]  # fakes fit by shape
+        return jobs.Jobs(**{**given, **changes})
 
     def start(self, loop: jobs.Jobs | None = None, **changes: object) -> asyncio.Task[None]:
         self.started.append(asyncio.create_task((loop or self.loop(**changes)).run()))

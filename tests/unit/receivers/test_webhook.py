@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import test_utils, web
 from pydantic import ValidationError
+from standardwebhooks import webhooks
 
 from tests.fakes.incident_builder import InMemoryDelivery
 from tests.servers.ports import free_port
@@ -150,7 +151,6 @@ KEY = base64.b64encode(bytes(range(200, 232))).decode()  # with a plus and a sla
 async def test_a_post_is_verified_as_standard_webhooks_are(
     tried_twice_and_once_more, clock, monkeypatch, key
 ):
-    webhooks = pytest.importorskip("standardwebhooks.webhooks")
     monkeypatch.setattr(webhooks, "datetime", FrozenTime(clock.at))
     posts = tried_twice_and_once_more
     for headers, body in posts:

@@ -59,7 +59,7 @@ class FakePoller:
     def poll_now(self) -> None:
         self._installation.is_poll_wanted = True
 
-    def set_fast(self, fast: bool) -> None:  # noqa: FBT001
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001  # the port's
         """Poll as the test says."""
 
 

@@ -6,6 +6,7 @@ import json
 import aiohttp
 import pytest
 
+from tests.eventually import eventually
 from watcher import simulator
 from watcher.simulator.world import World
 
@@ -81,12 +82,11 @@ async def test_an_answer_can_fail_to_come(sim, call):
 async def test_an_answer_can_come_late_when_the_deed_is_done(sim, slack):
     sim.change(fault={"vendor": "slack", "endpoint": "chat.postMessage", "kind": "slow"})
     posting = asyncio.create_task(slack.chat_postMessage(channel=NOC, text="hello"))
-    async with asyncio.timeout(5):
-        while True:
-            if (await slack.conversations_history(channel=NOC))["messages"]:
-                break
-            await asyncio.sleep(0.01)
 
+    async def posted():
+        return (await slack.conversations_history(channel=NOC))["messages"]
+
+    await eventually(posted, within=5)
     assert not posting.done()
     posting.cancel()
 

@@ -69,7 +69,7 @@ class Vendor:
         """Answer each request with `web.Response(**reply)`."""
 
         async def answer(request: web.Request) -> web.Response:
-            return web.Response(**reply)  # type: ignore[arg-type] # a test's own words
+            return web.Response(**reply)  # a test's own words
 
         self.answer = answer
 

@@ -54,7 +54,7 @@ def test_a_window_is_open_from_the_first_minute_inside_to_the_last():
         window = Window(circuit="1", start=minutes[0], end=minutes[1])
         spans = calendar.openings(night, window)
         span = next(span for span in spans if span[1] >= NIGHT)
-        return tuple((edge - NIGHT) / timedelta(hours=1) for edge in span)  # type: ignore[return-value]
+        return tuple((edge - NIGHT) / timedelta(hours=1) for edge in span)
 
     assert hours("02:30", "03:30") == (0.5, 2.5)
     assert hours("01:00", "02:30") == (-1, 1.5)

@@ -23,7 +23,7 @@ class Diagnostics:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._chance = random.Random(f"{world.plan.seed}/diagnostics/world")  # noqa: S311
+        self._chance = random.Random(f"{world.plan.seed}/diagnostics/world")  # noqa: S311  # repeatable
         self._runs = 0
 
     async def serve(self, request: Request) -> Answer:

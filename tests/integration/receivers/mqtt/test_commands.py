@@ -531,7 +531,7 @@ async def test_the_command_lines_of_the_page_work(store, mosquitto):
     async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         for line in lines:
             silences = [silence.id for silence in await store.silences(None)]
-            line = line.replace("s-1f0a9c3e", *silences) if silences else line  # noqa: PLW2901
+            line = line.replace("s-1f0a9c3e", *silences) if silences else line  # noqa: PLW2901  # the same line, as typed
             words = shlex.split(line.replace("\\\n", ""))
             words[words.index("localhost") : words.index("localhost") + 1] = [
                 "127.0.0.1",

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.eventually import eventually
 from tests.fakes.incident_builder import BEGIN, InMemoryDelivery
 from tests.servers import rabbitmq as rabbit
 from tests.servers.mosquitto import Mosquitto
@@ -88,11 +89,14 @@ def delivery(builder):
 
 async def delivered(delivery, receiver):
     """Deliver until nothing is pending; the connection may not be there yet."""
-    async with asyncio.timeout(60):
-        while True:
-            with contextlib.suppress(model.TemporaryError):
-                return await delivery.deliver(receiver)
-            await asyncio.sleep(0.01)
+
+    async def done():
+        with contextlib.suppress(model.TemporaryError):
+            await delivery.deliver(receiver)
+            return True
+        return False
+
+    await eventually(done, within=60)
 
 
 async def test_events_come_once_in_order_and_then_the_document_with_its_pdf(
@@ -189,4 +193,4 @@ async def deliver_forever(delivery, receiver):
         delivery.builder.add_entry(model.EntryKind.NOTED, "x")
         with contextlib.suppress(model.WatcherError):
             await delivery.deliver(receiver)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # the pace of a worker

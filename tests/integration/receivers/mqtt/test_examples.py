@@ -109,7 +109,7 @@ def test_the_flow_acknowledges_the_worst_with_a_command_that_watcher_reads(build
 
 
 def rendered(template, **names):
-    environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701
+    environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701  # JSON, no HTML
     environment.filters["to_json"] = json.dumps
     return environment.from_string(template).render(**names)
 

@@ -1,6 +1,5 @@
 """Brokers that close the connection: for what they dislike, when they restart, for a rival."""
 
-import asyncio
 import contextlib
 
 import aiomqtt
@@ -8,6 +7,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from tests.eventually import eventually
 from tests.fakes.incident_builder import InMemoryDelivery
 from tests.servers import rabbitmq as rabbit
 from tests.servers.mqtt_clients import V311, connected, subscribed
@@ -25,11 +25,13 @@ def delivery(builder):
 
 async def deliver_until(delivery, receiver, done):
     """Deliver again and again, as the delivery worker does, until `done`."""
-    async with asyncio.timeout(60):
-        while not done():
-            with contextlib.suppress(model.WatcherError):
-                await delivery.deliver(receiver)
-            await asyncio.sleep(0.01)
+
+    async def delivered():
+        with contextlib.suppress(model.WatcherError):
+            await delivery.deliver(receiver)
+        return done()
+
+    await eventually(delivered, within=60)
 
 
 def claim_is_wrong(delivery) -> bool:
@@ -61,16 +63,16 @@ async def test_two_daemons_with_one_client_id_are_a_clear_error(
         await delivery.deliver(receiver)
         other = InMemoryDelivery(delivery.builder, "mqtt")
         async with connected(other, clock, mosquitto.port, instance="ops2", **keys) as (second, _):
-            errors = set()
-            async with asyncio.timeout(60):
-                while not any("two daemons" in error for error in errors):
-                    delivery.builder.add_entry(model.EntryKind.NOTED, "x")
-                    for sender, target in ((delivery, receiver), (other, second)):
-                        with contextlib.suppress(model.WatcherError):
-                            await sender.deliver(target)
-                        errors.add(sender.receipt.error)
-                    await asyncio.sleep(0.01)
-    [error] = [error for error in errors if "two daemons" in error]
+
+            async def complaint():
+                delivery.builder.add_entry(model.EntryKind.NOTED, "x")
+                for sender, target in ((delivery, receiver), (other, second)):
+                    with contextlib.suppress(model.WatcherError):
+                        await sender.deliver(target)
+                errors = {delivery.receipt.error, other.receipt.error}
+                return [error for error in errors if "two daemons" in error]
+
+            [error] = await eventually(complaint, within=60, every=0.01)
     assert "use the client id watcher; give each its own mqtt.client_id" in error
     assert "of instance ops" in error
 
@@ -117,13 +119,9 @@ async def test_a_topic_on_which_nats_hangs_up_is_set_aside_and_all_others_go_on(
                 return isinstance(error, model.PermanentError)
             return True
 
-        async with asyncio.timeout(60):
-            for topic in ("desk/an answer", "desk/an-answer"):
-                while True:
-                    if await publish(topic):
-                        break
-                    await asyncio.sleep(0.01)
-            assert await publish("desk/an answer")  # at once: it is not sent
+        await eventually(lambda: publish("desk/an answer"), within=60)
+        await eventually(lambda: publish("desk/an-answer"), within=60)
+        assert await publish("desk/an answer")  # at once: it is not sent
         await reader.until("desk/an-answer")
         assert "desk/an answer" in str(refusals[0])
         assert [remark for remark in connection.remarks() if "desk/an answer" in remark]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.eventually import eventually
 from tests.fakes.incident_builder import InMemoryDelivery
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_clients import V5, V311, connected, retained, subscribed
@@ -146,11 +147,7 @@ async def test_a_presence_that_does_not_arrive_is_named(delivery, clock, tmp_pat
             await connection.connected()
             clock.at = clock.at.replace(minute=20)
             connection.publish_source(model.SourceHealth(source="vyvx"))
-            async with asyncio.timeout(10):
-                while True:
-                    if any("watcher/status/ops1" in remark for remark in connection.remarks()):
-                        break
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: "watcher/status/ops1" in "".join(connection.remarks()))
     finally:
         await mosquitto.stop()
 

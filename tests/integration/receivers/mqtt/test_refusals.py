@@ -7,6 +7,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from tests.eventually import eventually
 from tests.fakes.incident_builder import IncidentBuilder, InMemoryDelivery
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_clients import V5, V311, connected, retained, subscribed
@@ -79,16 +80,19 @@ class SeveralIncidents:
     async def deliver_all(self, receiver):
         """Deliver until nothing is pending; return the events' order and how often it failed."""
         failures = 0
-        async with asyncio.timeout(30):
-            while self.pending:
-                for delivery in self.pending:
-                    try:
-                        await delivery.deliver(receiver)
-                    except model.TemporaryError:
-                        failures += 1
-                    except model.PermanentError:
-                        return failures
-                await asyncio.sleep(0.01)
+
+        async def done():
+            nonlocal failures
+            for delivery in self.pending:
+                try:
+                    await delivery.deliver(receiver)
+                except model.TemporaryError:
+                    failures += 1
+                except model.PermanentError:
+                    return True
+            return not self.pending
+
+        await eventually(done, within=30, every=0.01)
         return failures
 
 
@@ -162,13 +166,16 @@ async def test_a_document_over_the_limit_comes_with_fewer_alerts_and_says_so(
         connected(delivery, clock, mosquitto.port, protocol=protocol) as (receiver, _),
     ):
         losses = 0
-        async with asyncio.timeout(20):
-            while delivery.receipt.parent_version != builder.incident.version:
-                try:
-                    await delivery.deliver(receiver)
-                except model.TemporaryError:
-                    losses += 1
-                await asyncio.sleep(0.01)
+
+        async def delivered():
+            nonlocal losses
+            try:
+                await delivery.deliver(receiver)
+            except model.TemporaryError:
+                losses += 1
+            return delivery.receipt.parent_version == builder.incident.version
+
+        await eventually(delivered, within=20, every=0.01)
         document = json.loads((await retained(mosquitto.port, "watcher/incidents/w-7k3m")).payload)
     assert document["truncated"] is True
     assert 10 < len(document["alerts"]) < 45

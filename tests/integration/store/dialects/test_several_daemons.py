@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select, text, update
 
+from tests.eventually import eventually
 from tests.fakes import factories
 from watcher import model
 from watcher.clock import SystemClock
@@ -56,12 +57,12 @@ async def waits_for_a_lock(opened):
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(20):
-        while True:
-            async with opened.database.read() as connection:
-                if await connection.scalar(waiting):
-                    return
-            await asyncio.sleep(0.01)
+
+    async def somebody_waits():
+        async with opened.database.read() as connection:
+            return await connection.scalar(waiting)
+
+    await eventually(somebody_waits)
 
 
 async def test_the_second_daemon_is_a_standby_whatever_its_clock_says(two):
@@ -185,8 +186,10 @@ async def test_a_claim_ends_on_the_clock_of_the_database(two):
     assert len(await second.outbox.claim(now=factories.NOW, **soon)) == 1
     assert await first.outbox.claim(now=factories.NOW + 48 * factories.HOUR, **soon) == []
 
-    await asyncio.sleep(0.4)  # no test turns the clock of the database
-    assert len(await first.outbox.claim(now=factories.NOW - 48 * factories.HOUR, **soon)) == 1
+    async def claimed():  # no test turns the clock of the database
+        return await first.outbox.claim(now=factories.NOW - 48 * factories.HOUR, **soon)
+
+    assert len(await eventually(claimed)) == 1
 
 
 async def test_two_hosts_never_start_more_runs_than_the_budget(two):

@@ -159,7 +159,7 @@ def test_a_missing_database_and_a_missing_directory_are_named(tmp_path, database
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_directory_that_may_not_be_written_is_named(tmp_path, database, public):  # noqa: F811
+def test_a_directory_that_may_not_be_written_is_named(tmp_path, database, public):  # noqa: F811  # the fixture
     public.chmod(0o555)
     readable = Path(shutil.copy(database, public / "watcher.db"))
     readable.chmod(0o644)

@@ -85,8 +85,8 @@ async def test_it_waits_for_one_that_still_has_the_writing_connection(opened):
         writing = asyncio.create_task(
             opened.database.run_writing(lambda held: held.execute(insert(tables.journal), row(2)))
         )
-        await asyncio.sleep(0.05)
-        assert not writing.done()
+        done, _ = await asyncio.wait({writing}, timeout=0.05)
+        assert not done
     await writing
     assert await numbers(opened) == [2]
 

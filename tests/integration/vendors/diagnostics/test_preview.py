@@ -16,6 +16,7 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 
+from tests.eventually import eventually
 from watcher.sandbox.worker import _stop
 from watcher.vendors.diagnostics.preview import PdfPreviewer, Preview
 
@@ -185,9 +186,8 @@ async def test_what_a_flooding_worker_still_had_to_say_does_not_keep_it_from_end
         *worker(code), stdin=PIPE, stdout=PIPE, stderr=DEVNULL
     )
     await process.stdout.readexactly(1_000_000)
+    await eventually(lambda: process.stdout._paused)  # a flag of asyncio's own
     async with asyncio.timeout(10):
-        while not process.stdout._paused:  # noqa: ASYNC110  # a flag of asyncio's own
-            await asyncio.sleep(0.01)
         await _stop(process)
     assert process.returncode == -signal.SIGKILL
 

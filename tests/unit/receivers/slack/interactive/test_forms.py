@@ -167,7 +167,7 @@ async def test_the_end_of_a_booking_is_offered_only_where_there_is_one(slack, se
         ({"begin": 9_999_999_999_999}, "begin", "not a time"),
     ],
 )
-async def test_a_silence_that_makes_no_sense_says_why_below_its_field(  # noqa: PLR0917
+async def test_a_silence_that_makes_no_sense_says_why_below_its_field(  # noqa: PLR0917  # fixtures
     slack, session, store, values, field, sentence
 ):
     async with running(slack, session, store) as person:

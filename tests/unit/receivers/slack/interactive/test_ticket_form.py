@@ -69,7 +69,7 @@ async def test_the_form_is_filled_in_with_the_ticket_that_is_recorded(slack, ses
         ({"number": "1", "url": f"https://{'x' * LONGEST_TEXT}"}, "url", "at most 1000 characters"),
     ],
 )
-async def test_what_is_wrong_stands_below_its_field_and_changes_nothing(  # noqa: PLR0917
+async def test_what_is_wrong_stands_below_its_field_and_changes_nothing(  # noqa: PLR0917  # fixtures
     slack, session, store, values, field, sentence
 ):
     async with running(slack, session, store) as person:
