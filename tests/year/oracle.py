@@ -9,6 +9,7 @@ of its first message. Laws:
 - nothing is told twice: no second thread while one shows it as down, no text twice in a thread;
 - no false all-clear: none says `recovered` of what is down and was shown as such;
 - nothing is invented: none is about what never was;
+- a line that was full is reported late once (laws/late_lines.py);
 - off air calls nobody (laws/bookings.py);
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
@@ -43,6 +44,7 @@ from tests.year.laws import (
     faults_of_our_own,
     forms,
     hours,
+    late_lines,
     ledger,
     lines,
     memory,
@@ -72,6 +74,7 @@ _LAWS = (
     remarks.complaints,
     hours.complaints,
     lines.complaints,
+    late_lines.complaints,
     silences.complaints,
     calls.complaints,
     early.complaints,
