@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -23,6 +23,8 @@ from tests.servers.mosquitto import Mosquitto
 
 TICK_SECONDS = 0.05
 RECORDED = ("vyvx.active", "lumen.diagnostics")
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +93,25 @@ class Environment:
             case "database" if self.database:
                 await asyncio.to_thread(self.database.restart)
 
-    async def until(self, check: Callable[[], Awaitable[object]], *, within: float = 120.0) -> None:
-        """Wait until something can be seen. Fails after so many seconds."""
-        await eventually(check, within=within)
+    async def until(
+        self, check: Callable[[], Awaitable[Result]], *, within: float = 120.0
+    ) -> Result:
+        """Return what can be seen, once it can.
+
+        Raises TimeoutError after so many seconds, with what each daemon wrote last.
+        """
+        try:
+            return await eventually(check, within=within)
+        except (AssertionError, TimeoutError) as error:
+            last = "\n".join(f"daemon {d.number}: ...{d.last_words()}" for d in self.daemons)
+            raise TimeoutError(f"not seen for {within:g} s\n{last}") from error
+
+    async def start_again(self) -> None:
+        """Kill every daemon, and wait until it has come up again."""
+        for daemon in self.daemons:
+            await daemon.kill()
+        for daemon in self.daemons:
+            await eventually(lambda daemon=daemon: daemon.works, within=120)
 
     async def polls(self) -> list[Poll]:
         """Read what the vendor was asked and answered."""

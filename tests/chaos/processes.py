@@ -280,6 +280,10 @@ class Daemon:
                 self._process.kill()
             await self._process.wait()
 
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        return self.log.read_text(errors="replace")[-1500:]
+
     def complaints(self) -> list[str]:
         """Say what went wrong with it."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -313,9 +317,9 @@ class Daemon:
         assert self._process is not None
         if self._process.returncode is not None:
             if not self.may_die:
-                last = self.log.read_text(errors="replace")[-1500:]
                 self.faults.append(
-                    f"daemon {self.number} ended by itself with {self._process.returncode}: {last}"
+                    f"daemon {self.number} ended by itself with {self._process.returncode}:"
+                    f" {self.last_words()}"
                 )
             await self.start()
         return self._process

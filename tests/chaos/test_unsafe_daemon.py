@@ -15,7 +15,6 @@ import pytest
 from tests.chaos import plan, run
 from tests.chaos.environment import Database, Environment
 from tests.chaos.evidence import now
-from tests.eventually import eventually
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
 
@@ -58,17 +57,29 @@ async def frozen_until_it_errs(environment: Environment) -> None:
     """The same for a leader that minds no fence, which may still end by chance.
 
     A daemon that is frozen in the middle of a transaction wakes without its connection, and ends.
+    Two that both think they lead hinder each other: once neither reported anything for two
+    minutes. Then both are started again.
     """
+    silent: list[TimeoutError] = []
     for subject in SUBJECTS:
-        if await leader_frozen(environment, subject):
-            break
+        try:
+            if await leader_frozen(environment, subject, within=30.0):
+                break
+        except TimeoutError as error:
+            silent.append(error)
+            await environment.start_again()
+    if len(silent) == len(SUBJECTS):
+        raise silent[-1]
     for subject in SUBJECTS:
         await environment.change(vyvx={"id": subject, "state": "online"})
 
 
-async def leader_frozen(environment: Environment, subject: str) -> bool:
-    """Whether it goes on polling when it wakes, as it must not; else it was started again."""
-    leader = environment.daemons[await leading(environment)]
+async def leader_frozen(environment: Environment, subject: str, *, within: float = 120.0) -> bool:
+    """Whether it goes on polling when it wakes, as it must not; else it was started again.
+
+    Raises TimeoutError when for so many seconds none leads, or the other one does not report it.
+    """
+    leader = environment.daemons[await leading(environment, within=within)]
 
     async def seen() -> bool:
         return any(subject in thread[0]["text"] for thread in await environment.channel.threads())
@@ -77,7 +88,7 @@ async def leader_frozen(environment: Environment, subject: str) -> bool:
         if await ask(environment, AT_WORK, f"chaos{leader.number}"):
             return False
         await environment.change(vyvx={"id": subject, "state": "offline"})
-        await environment.until(seen)
+        await environment.until(seen, within=within)
         return True
 
     while not await leader.freeze(replaced()):
@@ -102,21 +113,25 @@ async def leader_frozen(environment: Environment, subject: str) -> bool:
     return await polls()
 
 
-LEADER = "SELECT right(instance, 1)::int FROM daemons JOIN lease USING (session)"
+# While each has one row: an evicted one has none, and one that was killed has its old one for long.
+LEADER = (
+    "SELECT right(instance, 1)::int FROM daemons JOIN lease USING (session)"
+    " WHERE ARRAY['chaos0', 'chaos1'] = ARRAY(SELECT instance FROM daemons ORDER BY instance)"
+)
 AT_WORK = (
     "SELECT count(*) FROM pg_stat_activity JOIN daemons ON application_name = 'watcher ' || session"
     " WHERE instance = $1 AND state <> 'idle'"
 )
 
 
-async def leading(environment: Environment) -> int:
+async def leading(environment: Environment, *, within: float) -> int:
     """Return the number of the leader; on a busy machine there may be none for a moment."""
 
     async def leaders() -> list[int]:
         number = await ask(environment, LEADER)
         return [] if number is None else [number]
 
-    [leader] = await eventually(leaders, within=120)
+    [leader] = await environment.until(leaders, within=within)
     return leader
 
 
