@@ -6,7 +6,6 @@ so that the effects of all steps rebuild the state. Each noun is in them once, i
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from watcher import model
 from watcher.engine import changes as step_changes
-from watcher.engine.indexes import Extent
+from watcher.engine.indexes import Extent, Reasons
 from watcher.engine.rules.rule import ExpressionError, Rule, Ruleset
 from watcher.engine.rules.subject_view import MOST_KEPT, SubjectView
 from watcher.engine.state import REOPEN_WITHIN, State, is_over
@@ -105,6 +104,7 @@ class StepContext:
         if before is None or step_changes.differ_in_more_than_fields(before, subject):
             self.agenda.note_subject(before, subject)
             state.subject_index.follow(before, subject)
+        state.alert_index.note_subject(state.alerts.get(key, {}).values())
         state.subjects[key] = self.changes.subjects[key] = subject
         self._views.pop(key, None)
         self.changes.forgotten.pop(key, None)
@@ -260,7 +260,7 @@ class StepContext:
         if latest is None or (latest.opened_at, latest.id) < (incident.opened_at, incident.id):
             index.latest[state.about(incident)] = incident.id
         if incident.resolved_at is not None:
-            insort(index.resolved, (incident.resolved_at, incident.id))
+            index.add_resolved(incident.resolved_at, incident.id)
 
     def discard_incidents(self, identities: Collection[str]) -> None:
         """Undo incidents that this very step has opened: another one stands for them."""
@@ -296,10 +296,9 @@ class StepContext:
         self.state.alert_index.note_member(members.get(key), member)
         members[key] = self.changes.members[member.incident, *key] = member
 
-    def keep_extent(self, identity: str, extent: Extent) -> Extent:
-        """Keep what an incident's firing alerts come to, until one of them changes."""
-        self.state.alert_index.extents[identity] = extent
-        return extent
+    def keep(self, identity: str, worked_out: Extent | Reasons) -> None:
+        """Keep what an incident's firing alerts come to, or what suppresses them."""
+        self.state.alert_index.keep(identity, worked_out)
 
     def count_late_fact(self, rule: str, source: str) -> int:
         """Count a fact learned late; return how many there were of its rule and source lately."""
@@ -328,7 +327,8 @@ class StepContext:
         self.changes.works[work.key] = work
 
     def drop_ended_silences(self) -> None:
-        """Forget the silences that are over."""
+        """Forget the silences that are over, and what was kept of what suppresses alerts."""
+        self.state.alert_index.forget_suppressed()
         for silence in list(self.state.silences.values()):
             if silence.is_past(self.now):
                 del self.state.silences[silence.id]

@@ -6,7 +6,7 @@ are the only ones that change the rest.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from watcher.engine.rules.rule import InventoryEntry
 _PENDING = model.AlertState.PENDING
 
 Firing = tuple[datetime, str, str]  # since when, subject, rule
+Reasons = Mapping[tuple[str, str], model.Suppression]  # by subject and rule
 
 
 class Extent(Struct, frozen=True, kw_only=True, gc=False):
@@ -30,6 +31,33 @@ class Extent(Struct, frozen=True, kw_only=True, gc=False):
     lead: Firing | None  # the worst that holds, of several the oldest
     sides: frozenset[model.FaultDomain]  # of a storm's alerts
     flapping: bool
+
+
+class Suppressed(Struct, kw_only=True, eq=False):
+    """What suppresses each firing alert of one incident, kept until it may be otherwise.
+
+    `unclear` are the alerts to ask about, by subject and rule: those of which that is not known, or
+    that may change with other alerts.
+    """
+
+    unclear: dict[tuple[str, str], None] = field(default_factory=dict)
+    reasons: dict[str, dict[str, model.Suppression]] = field(default_factory=dict)  # subject, rule
+    counts: Counter[model.Suppression] = field(default_factory=Counter)  # of these reasons
+
+    def keep(self, reasons: Reasons) -> None:
+        """Keep what suppresses these alerts."""
+        for (subject, rule), why in reasons.items():
+            self.reasons.setdefault(subject, {})[rule] = why
+        self.counts.update(reasons.values())
+        self.unclear = {alert: None for alert in self.unclear if alert not in reasons}
+
+    def forget(self, subject: str) -> None:
+        """Have the alerts of a subject asked about again."""
+        for rule, why in self.reasons.pop(subject, {}).items():
+            self.unclear[subject, rule] = None
+            self.counts[why] -= 1
+            if not self.counts[why]:
+                del self.counts[why]
 
 
 class BackfillState(Struct, kw_only=True, eq=False):
@@ -185,6 +213,7 @@ class AlertIndex(Struct, kw_only=True, eq=False):
     firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident
     unsorted: set[str] = field(default_factory=set)  # of these, those to sort before they are read
     extents: dict[str, Extent] = field(default_factory=dict)  # of these, until one of them changes
+    suppressed: dict[str, Suppressed] = field(default_factory=dict)  # incidents, at least in part
     firing_of: dict[str, dict[str, None]] = field(default_factory=dict)  # by rule: subjects
     expression_errors: set[tuple[str, str]] = field(default_factory=set)  # (rule, subject)
 
@@ -197,6 +226,8 @@ class AlertIndex(Struct, kw_only=True, eq=False):
                 self.unsorted.add(alert.incident)  # of a storm thousands: all at once
             firing.append(added)
             self.extents.pop(alert.incident, None)
+            if suppressed := self.suppressed.get(alert.incident):
+                suppressed.unclear[alert.subject, alert.rule] = None
             self.firing_of.setdefault(alert.rule, {})[alert.subject] = None
 
     def firing_in(self, incident: str) -> list[Firing]:
@@ -214,6 +245,7 @@ class AlertIndex(Struct, kw_only=True, eq=False):
         self.firing.pop(incident, None)
         self.unsorted.discard(incident)
         self.extents.pop(incident, None)
+        self.suppressed.pop(incident, None)
 
     def remove_firing(self, alert: model.Alert) -> None:
         """Drop an alert that stops firing, or moves to another incident."""
@@ -226,35 +258,63 @@ class AlertIndex(Struct, kw_only=True, eq=False):
         if place < len(firing) and firing[place] == (alert.since, alert.subject, alert.rule):
             del firing[place]
         self.extents.pop(alert.incident or "", None)
+        if suppressed := self.suppressed.get(alert.incident or ""):
+            suppressed.forget(alert.subject)
+            suppressed.unclear.pop((alert.subject, alert.rule), None)
         self.firing_of.get(alert.rule, {}).pop(alert.subject, None)
+
+    def keep(self, incident: str, worked_out: Extent | Reasons) -> None:
+        """Keep what an incident's firing alerts come to, or what suppresses them."""
+        if isinstance(worked_out, Extent):
+            self.extents[incident] = worked_out
+            return
+        if incident not in self.suppressed:
+            unclear = {(subject, rule): None for _, subject, rule in self.firing_in(incident)}
+            self.suppressed[incident] = Suppressed(unclear=unclear)
+        self.suppressed[incident].keep(worked_out)
+
+    def forget_suppressed(self) -> None:
+        """Drop what suppresses alerts: a silence, a window or works began, changed or ended."""
+        self.suppressed.clear()
 
     def forget_rules(self) -> None:
         """Drop what follows from the rules: others are in force."""
         self.expression_errors.clear()
         self.extents.clear()
+        self.suppressed.clear()
 
     def sort_firing(self, alerts: Iterable[model.Alert]) -> None:
         """Work out again which alerts fire where: their times have moved."""
         self.firing.clear()
         self.unsorted.clear()
         self.extents.clear()
+        self.suppressed.clear()
         self.firing_of.clear()
         for alert in alerts:
             self.add_firing(alert)
 
     def note_alert(self, before: model.Alert, alert: model.Alert) -> None:
         """Note that an alert goes on in its incident; whether it holds is part of the extent."""
+        self.note_subject((alert,))
         if (before.due is None) is not (alert.due is None):
             self.extents.pop(alert.incident or "", None)
 
     def note_member(self, before: model.IncidentAlert | None, member: model.IncidentAlert) -> None:
         """Note how readers see an alert; its name and labels do not belong to the extent."""
+        if suppressed := self.suppressed.get(member.incident):
+            suppressed.forget(member.subject)
         if (
             before is None
             or before.flapping is not member.flapping
             or (before.fields is not member.fields and before.fields != member.fields)
         ):
             self.extents.pop(member.incident, None)
+
+    def note_subject(self, alerts: Iterable[model.Alert]) -> None:
+        """Note that the subject of these alerts has changed, or since when they hold."""
+        for alert in alerts if self.suppressed else ():
+            if suppressed := self.suppressed.get(alert.incident or ""):
+                suppressed.forget(alert.subject)
 
     def note_pending(self, alert: model.Alert) -> None:
         """List an alert under its source while it is pending."""
@@ -283,6 +343,10 @@ class IncidentIndex(Struct, kw_only=True, eq=False):
         if resolved and resolved[0][0] < before:
             return resolved.popleft()[1]
         return resolved.pop()[1] if resolved and resolved[-1][0] > after else ""
+
+    def add_resolved(self, at: datetime, incident: str) -> None:
+        """Note when an incident was resolved, wherever that is among the others."""
+        insort(self.resolved, (at, incident))
 
     def count_late_fact(self, rule: str, source: str, now: datetime, within: timedelta) -> int:
         """Count a late fact; return how many there were of its rule and source in this time."""

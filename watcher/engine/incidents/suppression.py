@@ -40,16 +40,35 @@ def refresh(ctx: StepContext) -> None:
 
 
 def reasons(ctx: StepContext, identity: str) -> tuple[Suppression, ...]:
-    """Return what suppresses an incident; empty as soon as one of its firing alerts is free."""
-    state = ctx.state
-    suppressions: dict[Suppression, None] = {}
-    for _, subject, name in state.firing(identity):
-        rule = state.rules.get(name)
-        why = None if rule is None else reason(ctx, rule, subject)
+    """Return what suppresses an incident; empty as soon as one of its firing alerts is free.
+
+    What suppresses an alert is kept until it, its subject or a suppression changes: each fact about
+    one subject of a storm would have thousands looked at. What inhibits it is asked for each time,
+    as that changes with the alerts of other subjects.
+    """
+    firing, kept = ctx.state.firing(identity), ctx.state.alert_index.suppressed.get(identity)
+    if not firing or (kept is None and _reason(ctx, *firing[0][1:]) is None):
+        return ()
+    unclear = kept.unclear if kept else {(subject, name): None for _, subject, name in firing}
+    by_alert: dict[tuple[str, str], Suppression] = {}
+    for subject, name in unclear:
+        why = _reason(ctx, subject, name)
         if why is None:
-            return ()
-        suppressions[why] = None
-    return tuple(sorted(suppressions, key=str))
+            break
+        by_alert[subject, name] = why
+    is_free, suppressions = len(by_alert) < len(unclear), set(by_alert.values())
+    lasting = {
+        alert: why for alert, why in by_alert.items() if why.kind is not SuppressionKind.INHIBITION
+    }
+    suppressions |= kept.counts.keys() if kept else set()
+    if lasting:
+        ctx.keep(identity, lasting)
+    return () if is_free else tuple(sorted(suppressions, key=lambda why: (str(why), repr(why))))
+
+
+def _reason(ctx: StepContext, subject: str, name: str) -> Suppression | None:
+    rule = ctx.state.rules.get(name)
+    return None if rule is None else reason(ctx, rule, subject)
 
 
 def flags(reasons: tuple[Suppression, ...]) -> list[str]:

@@ -19,7 +19,10 @@ def extent(ctx: StepContext, identity: str) -> Extent:
     look at thousands of alerts otherwise.
     """
     kept = ctx.state.alert_index.extents.get(identity)
-    return kept or ctx.keep_extent(identity, _extent(ctx.state, identity))
+    if kept is None:
+        kept = _extent(ctx.state, identity)
+        ctx.keep(identity, kept)
+    return kept
 
 
 def _extent(state: State, identity: str) -> Extent:
