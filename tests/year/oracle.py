@@ -23,7 +23,8 @@ of its first message. Laws:
 - who presses a button is answered, and a press counts once (laws/buttons.py);
 - who silences by a form has their way (laws/forms.py);
 - status never says fine while something cannot be told (laws/status.py);
-- `why` can always answer, and says what the vendor did (laws/whys.py);
+- `why` can always answer, and says what the vendor did (laws/whys.py),
+  or the loads were (laws/line_whys.py);
 - nobody is asked more often than agreed, or before the time (laws/budgets.py);
 - Service Diagnostics is run when it must be, seldom, and shown once (laws/diagnoses.py);
 - what the broker retains is true, and never goes back (laws/retained.py);
@@ -46,6 +47,7 @@ from tests.year.laws import (
     hours,
     late_lines,
     ledger,
+    line_whys,
     lines,
     memory,
     people,
@@ -68,6 +70,7 @@ _LAWS = (
     ledger.complaints,
     status.complaints,
     whys.complaints,
+    line_whys.complaints,
     bookings.complaints,
     storms.complaints,
     works.complaints,

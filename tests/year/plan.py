@@ -83,6 +83,11 @@ class Line:
     id: str
     lag: timedelta = timedelta(minutes=2)  # until a sample is published
 
+    @property
+    def subject(self) -> str:
+        """What Watcher calls it."""
+        return f"evpl/{self.id}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:

@@ -19,6 +19,7 @@ By `what`, its `fields`:
   the `report`.
 - `why`: what `daemon` answered to `watcher why` about a `circuit` (`code`, `answer`) and about the
   `incident` that it named, or that MQTT showed last; `asked`: when.
+- `why line`: the same about a `line`.
 - `run`: a `service` was asked about in Service Diagnostics, which goes as its `kind` says;
   `found`: the `result` was sent, with a report if it is `done`.
 - `retained`: at the end, what a new subscriber gets: `topics`, each with its payload.

@@ -8,35 +8,17 @@ due; nothing else does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tests.year.faults import WrongClock
 from tests.year.laws import messages
-from tests.year.laws.timing import SLACK_TIME, due
-from tests.year.peers.series import CALM, DIRECTIONS, NOISE, STEP, Series, times
-from tests.year.plan import Direction, Line, Load, Plan, Quirk, Threshold
+from tests.year.laws.loads import Course, Span
+from tests.year.laws.timing import SLACK_TIME
+from tests.year.peers.series import DIRECTIONS, NOISE, STEP, Series, times
+from tests.year.plan import Direction, Line, Plan, Threshold
 from tests.year.trace import Trace
 
 _RECENT = timedelta(hours=12)  # of what may still be told
-_GAPS = 3  # samples that may be missing before a line counts as not measured
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """How long the load of one direction stayed the same."""
-
-    begin: datetime
-    end: datetime
-    percent: float
-
-    def is_full(self, rule: Threshold) -> bool:
-        """Return whether each of its samples passes the limit."""
-        return self.percent - NOISE >= rule.above
-
-    def is_clear(self, rule: Threshold) -> bool:
-        """Return whether each of its samples is back."""
-        return self.percent + NOISE < rule.clear
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -45,22 +27,6 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     for rule in plan.thresholds:
         for line in plan.lines:
             yield from _About(plan, trace, rule, line).complaints(series)
-
-
-def spans(plan: Plan, line: Line, direction: Direction) -> list[Span]:
-    """Return the loads of a direction, in the order of time."""
-    loads = [
-        fact
-        for fact in plan.facts
-        if isinstance(fact, Load) and (fact.line, fact.direction) == (line.id, direction)
-    ]
-    begins = [plan.begin - timedelta(days=1), *(load.at for load in loads)]
-    ends = [*begins[1:], plan.end]
-    percents = [CALM, *(load.percent for load in loads)]
-    return [
-        Span(begin=begin, end=end, percent=percent)
-        for begin, end, percent in zip(begins, ends, percents, strict=True)
-    ]
 
 
 class _About:
@@ -72,15 +38,14 @@ class _About:
         self._line = line
         self._records = messages.about(trace, line.id)
         self._kept = messages.kept(trace)
-        self._quirks = [q for q in plan.facts if isinstance(q, Quirk) and q.line == line.id]
-        self._spans = {way: spans(plan, line, way) for way in DIRECTIONS}
+        self._course = Course(plan, rule, line)
 
     def complaints(self, series: Series) -> Iterator[str]:
         """Yield what was wrong."""
         for way in DIRECTIONS:
-            for number, span in enumerate(self._spans[way]):
+            for number, span in enumerate(self._course.spans[way]):
                 if span.is_full(self._rule):
-                    yield from self._about_full(way, span, self._spans[way][number + 1 :])
+                    yield from self._about_full(way, span, self._course.spans[way][number + 1 :])
         yield from self._about_clear()
         yield from self._about_late()
         yield from messages.repetitions(self._records, self._line.id, self._kept)
@@ -89,7 +54,7 @@ class _About:
     def _about_full(self, way: Direction, span: Span, later: Sequence[Span]) -> Iterator[str]:
         name, rule = f"{self._line.id} {way}", self._rule
         needed = rule.over + rule.consecutive * STEP
-        shown_by = self._due(span.begin, needed)
+        shown_by = self._course.due(span.begin, needed)
         if shown_by >= span.end:
             return
         if not messages.shows(self._records, shown_by):
@@ -98,60 +63,40 @@ class _About:
         for record in self._records:
             if not messages.is_clear(record) or not shown_by < record.at < back_at:
                 continue
-            if not self._is_corrected(record.at):
+            if not self._course.is_corrected(record.at):
                 yield f"false all-clear: {name} at {record.at}, full from {span.begin} on"
 
     def _about_clear(self) -> Iterator[str]:
         rule = self._rule
-        ends = sorted(span.end for of_way in self._spans.values() for span in of_way)
+        ends = sorted(span.end for of_way in self._course.spans.values() for span in of_way)
         begin: datetime | None = None
         for start, end in zip([self._plan.begin, *ends], ends, strict=False):
-            if not all(self._is_back(way, start) for way in DIRECTIONS):
+            if not all(self._course.is_back(way, start) for way in DIRECTIONS):
                 begin = None
                 continue
             was_clear, begin = begin is not None, begin or start
-            over_by = self._due(begin, rule.over + rule.keep + 2 * STEP)
+            over_by = self._course.due(begin, rule.over + rule.keep + 2 * STEP)
             counts = (not was_clear or over_by >= start) and over_by < end
             if counts and messages.shows(self._records, over_by):
                 yield f"untrue: {self._line.id} clear from {begin} on, still full at {over_by}"
-
-    def _is_back(self, way: Direction, at: datetime) -> bool:
-        """Return whether a direction holds no alert: it is clear, or was before it rose a little.
-
-        One that was clear for too short a time may hold what it held before.
-        """
-        rule = self._rule
-        before = [span for span in self._spans[way] if span.begin <= at]
-        last = before[-1]
-        if last.is_clear(rule):
-            return True
-        while before and not before[-1].is_full(rule) and not before[-1].is_clear(rule):
-            last = before.pop()
-        long_enough = rule.over + rule.keep + _GAPS * STEP
-        return (
-            bool(before)
-            and not last.is_full(rule)
-            and before[-1].is_clear(rule)
-            and before[-1].end - before[-1].begin > long_enough
-        )
 
     def _about_late(self) -> Iterator[str]:
         """Yield what was full and clear again in samples that came at once, and never was told."""
         rule = self._rule
         long_enough = rule.over + rule.keep + (rule.consecutive + 1) * STEP
-        for quirk in self._quirks:
-            if quirk.kind != "late" or self._overlapping(quirk.at - _RECENT, quirk.until) != [
-                quirk
-            ]:
+        for quirk in self._course.quirks:
+            if quirk.kind != "late" or self._course.overlapping(
+                quirk.at - _RECENT, quirk.until
+            ) != [quirk]:
                 continue
             for way in DIRECTIONS:
-                for span in self._spans[way]:
+                for span in self._course.spans[way]:
                     whole = (
                         quirk.at <= span.begin and span.end + rule.over + 3 * STEP <= quirk.until
                     )
                     if not whole or not span.is_full(rule) or span.end - span.begin < long_enough:
                         continue
-                    known_by = self._due(quirk.until, timedelta())
+                    known_by = self._course.due(quirk.until, timedelta())
                     was_shown = any(span.begin < r.at <= known_by for r in self._records)
                     if known_by < self._plan.end and not was_shown:
                         yield f"lost: {self._line.id} {way} was full from {span.begin} on, late"
@@ -191,22 +136,3 @@ class _About:
             if run >= rule.consecutive:
                 return True
         return False
-
-    def _due(self, at: datetime, wait: timedelta) -> datetime:
-        """Return by when what is so from `at` on must be shown, whatever Orange does meanwhile."""
-        wait += self._line.lag + self._plan.settle + STEP
-        since = at + wait
-        for quirk in self._overlapping(at - self._rule.over - _GAPS * STEP, since):
-            if quirk.kind != "future" and quirk.until >= at - wait:
-                since = max(since, quirk.until + wait)
-        return due(self._plan, since, timedelta(), self._plan.line_interval)
-
-    def _is_corrected(self, at: datetime) -> bool:
-        """Return whether what was corrected may be in the window of what was told."""
-        begin = at - self._rule.over - timedelta(hours=1)
-        return any(q.kind == "corrected" for q in self._overlapping(begin, at)) and bool(
-            self._rule.over
-        )
-
-    def _overlapping(self, begin: datetime, end: datetime) -> list[Quirk]:
-        return [quirk for quirk in self._quirks if quirk.at < end and quirk.until > begin]

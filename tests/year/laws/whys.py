@@ -10,11 +10,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from tests.year.faults import VendorFault
+from tests.year.laws import answers
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.calendar import openings
 from tests.year.laws.hours import has_hours
@@ -26,13 +26,9 @@ from tests.year.peers.refusals import PARTIAL_STEP
 from tests.year.plan import NOC, Circuit, Form, Plan, Rule, Silence, Status
 from tests.year.trace import Record, Trace
 
-_QUIET_AFTER = timedelta(minutes=90)  # a fault
 _TAKEN_IN = timedelta(seconds=3)  # what a poll has seen, at most
 _ROUNDING = timedelta(seconds=1)
 _FORGOTTEN_AFTER = 2  # polls that do not list it
-_SINCE = re.compile(r"since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-_POSTED = re.compile(r"receiver noc: notified of .*\(channel (\S+), ts ([\d.]+)")
-_LIVE = ("open since", "acknowledged by")
 
 
 def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
@@ -62,19 +58,12 @@ class _About:
         self._record = record
         self._polls = polls
         self._posted = posted
-        self._is_quiet = not any(
-            fault.at <= self._at <= fault.until + _QUIET_AFTER for fault in plan.faults
-        )
         self._of = f"{circuit.name} at {self._at}"
 
     def complaints(self) -> Iterator[str]:
         """Yield what was wrong with the answers."""
         fields = self._record.fields
-        yield from self._answered(fields["code"], fields["answer"], self._circuit.subject)
-        if fields["incident"]:
-            yield from self._answered(
-                fields["incident_code"], fields["incident_answer"], fields["incident"]
-            )
+        yield from answers.refused(self._plan, self._record, self._circuit.subject)
         if fields["code"] != 200:
             return
         lines = fields["answer"]["why"]
@@ -91,14 +80,6 @@ class _About:
         if fields["incident_code"] == 200:
             yield from self._about_incident(spans, live, fields["incident_answer"]["why"])
 
-    def _answered(self, code: int, answer: object, key: str) -> Iterator[str]:
-        if code == 500:
-            yield f"broken: why {key} at {self._at}: {answer}"
-        elif code == 404 and key != self._circuit.subject:
-            yield f"unexplained: {key} is shown at {self._at}, and nobody knows it"
-        elif code != 200 and self._is_quiet and self._at > due(self._plan, self._plan.begin, _ZERO):
-            yield f"unanswered: why {key} at {self._at} in quiet times: {code}"
-
     def _about_state(self, lines: Sequence[str]) -> Iterator[str]:
         """Yield where the state is another one, or since another time."""
         changes = [
@@ -114,7 +95,7 @@ class _About:
         state = _word(self._circuit, fact)
         if f" {state}," not in f"{lines[0]},":
             yield f"untrue: why {self._of} says {lines[0]!r}, it is {state} since {begin}"
-        elif fact and not self._may_be_since(_since(lines[1]), changes, known_by):
+        elif fact and not self._may_be_since(answers.since(lines[1]), changes, known_by):
             yield f"untrue: why {self._of} says {lines[1]!r}, it is {state} since {begin}"
 
     def _may_be_since(self, since: datetime, changes: Sequence[Status], known_by: datetime) -> bool:
@@ -146,7 +127,8 @@ class _About:
     def _seen_by(self, at: datetime) -> datetime:
         """Return by when Watcher knows what changed: by the first poll that saw it, if it may."""
         is_quiet = not any(
-            fault.at <= self._at and fault.until + _QUIET_AFTER >= at for fault in self._plan.faults
+            fault.at <= self._at and fault.until + answers.QUIET_AFTER >= at
+            for fault in self._plan.faults
         )
         for poll in self._polls if is_quiet else ():
             if poll.fields["source"] == self._circuit.vendor and poll.fields["asked"] >= at:
@@ -190,7 +172,7 @@ class _About:
         self, spans: Sequence[tuple[Rule, Outage]], live: Sequence[str], lines: Sequence[str]
     ) -> Iterator[str]:
         """Yield where it is notified otherwise than it was."""
-        is_open = any(word in lines[1] for word in _LIVE)
+        is_open = any(word in lines[1] for word in answers.LIVE)
         if "Storm on" in lines[0]:
             return
         names = [f"by rule {rule.name}-{self._circuit.vendor}:" for rule in self._plan.rules]
@@ -213,7 +195,7 @@ class _About:
             yield from self._notified(lines)
 
     def _began(self, spans: Sequence[tuple[Rule, Outage]], line: str) -> Iterator[str]:
-        began = _since(line)
+        began = answers.since(line)
         lasting = (o.begin for r, o in spans if due(self._plan, o.end, r.keep) >= self._at)
         if is_clock_wrong(self._plan, min(lasting, default=began), self._at):
             return
@@ -226,7 +208,7 @@ class _About:
 
     def _notified(self, lines: Sequence[str]) -> Iterator[str]:
         """Yield where it neither says that people were notified nor what keeps them from it."""
-        notified = [match for line in lines if (match := _POSTED.search(line))]
+        notified = [match for line in lines if (match := answers.POSTED.search(line))]
         is_silenced, is_works = "it is silenced" in lines, _any(lines, "it belongs to planned")
         for match in notified:
             if match.group(1) != NOC or match.group(2) not in self._posted:
@@ -258,13 +240,6 @@ def _word(circuit: Circuit, fact: Status | None) -> str:
     """Return what the vendor calls a state."""
     state = fact.state if fact else "online"
     return f"status {iod.STATUSES[state]}" if circuit.vendor == "iod" else f"state {state}"
-
-
-def _since(line: str) -> datetime:
-    match = _SINCE.search(line)
-    if match is None:
-        return datetime.min.replace(tzinfo=UTC)
-    return datetime.fromisoformat(match.group(1)).replace(tzinfo=UTC)
 
 
 def _spoilt(plan: Plan, at: datetime) -> str:
