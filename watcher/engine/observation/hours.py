@@ -2,9 +2,9 @@
 
 At the end of its hours a pending alert is dropped and a firing one lapses, even of a source that
 cannot be seen: that takes nothing but a clock. At the beginning a fault that is there starts its
-`for`; of a source that cannot be seen, the next poll decides, and of a threshold the next sample. A
-subject that vanishes outside the hours is not reported when they begin. When what expressions read
-of `now` changes, everything is as at the beginning.
+`for`; of a source that cannot be seen, the next poll decides, and of a threshold the first sample
+that was taken within them. A subject that vanishes outside the hours is not reported when they
+begin. When what expressions read of `now` changes, everything is as at the beginning.
 """
 
 from __future__ import annotations

@@ -131,8 +131,10 @@ def _evaluate(
             traits.granularity,
             _before(ctx, rule, alert, broken=broken),
         )
+        # What was measured outside the rule's hours decides nothing, although it arrived in them.
+        is_silent = stale or not hours.apply_at(rule.hours, at)
         result = conditions.Truth(
-            None if stale else evaluation.truth, evaluation.value, measured=evaluation.measured
+            None if is_silent else evaluation.truth, evaluation.value, measured=evaluation.measured
         )
         result = conditions.narrow(ctx, rule, key, result)
         alerts.apply(ctx, rule, key, result, at=at, broken=broken)

@@ -129,6 +129,17 @@ def test_a_threshold_is_decided_by_the_first_sample_within_the_hours():
     assert w.incident.resolution is model.Resolution.LAPSED
 
 
+def test_a_sample_that_was_taken_before_the_hours_decides_nothing_within_them():
+    w = world(rule(name="full", condition=FULL, sources=("evpl",), hours=hours()))
+    load(w, minutes(35), 10)
+    load(w, minutes(61), 90, measured=minutes(58))
+    assert w.incidents == ()
+    load(w, minutes(62), 90, measured=minutes(61))
+    assert w.incident.began_at == START + minutes(61)
+    load(w, minutes(64), 10, measured=minutes(63))
+    assert w.incident.resolution is model.Resolution.RECOVERED
+
+
 def test_silence_that_began_outside_the_hours_is_reported_when_they_begin():
     silent = rule(
         name="silent",
