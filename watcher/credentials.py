@@ -50,6 +50,16 @@ def _gone(
                 yield f"{section}.{name}"
 
 
+def origin(key: str) -> str | None:
+    """Return what sets SECTION.KEY in place of the file: a variable or a credential."""
+    wanted = f"{ENV_PREFIX}{key.replace('.', '__')}".lower()
+    for variable in os.environ:
+        if variable.lower() == wanted:
+            return f"environment: {variable}"
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return f"credentials: {wanted}" if folder and Path(folder, wanted).is_file() else None
+
+
 def unused(table: Mapping[str, Any], sections: Collection[str]) -> list[str]:
     """Return one line for each credential of a section that is not configured (any more)."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ from pydantic_settings import (
 )
 from yarl import URL
 
-from watcher import credentials, model, settings_problems
+from watcher import credentials, model, settings_problems, syntax_words
 from watcher.config_types import Section
 from watcher.operations.control_client import DEFAULT_PATH
 from watcher.operations.settings import Drill, Packet, Silences, Ticket
@@ -224,7 +225,7 @@ def load(path: Path) -> Settings:
         problems += tuple(settings_problems.lines(file, error, _build, Settings))
         raise model.InvalidConfigError(problems) from None
     except SettingsError as error:
-        raise model.InvalidConfigError((f"environment: {error}",)) from None
+        raise model.InvalidConfigError((_unreadable(error),)) from None
     except UnicodeDecodeError:
         raise model.InvalidConfigError(
             ("credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text",)
@@ -232,6 +233,13 @@ def load(path: Path) -> Settings:
     if problems:
         raise model.InvalidConfigError(problems)
     return _resolved(settings, path.resolve().parent)
+
+
+def _unreadable(error: SettingsError) -> str:
+    """Return what is wrong with a variable that has to be JSON, as one of a list or a table has."""
+    field = re.search(r'field "(\w+)"', str(error))
+    variable = f"{credentials.ENV_PREFIX}{field[1]}".upper() if field else "a variable"
+    return f'environment: {variable}: not valid JSON; a list is written as ["one", "two"]'
 
 
 def _build(table: Mapping[str, Any]) -> Settings:
@@ -281,7 +289,10 @@ def store_url(path: Path) -> str:
     except ValidationError as error:
         problems = settings_problems.described(error, store_settings.Store)
         raise model.InvalidConfigError(
-            tuple(f"{path}: store.{key}: {what}" for key, what in problems)
+            tuple(
+                f"{credentials.origin(f'store.{key}') or f'{path}: store.{key}'}: {what}"
+                for key, what in problems
+            )
         ) from None
     return _absolute(url, path.resolve().parent)
 
@@ -301,12 +312,15 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
         raise model.InvalidConfigError(
             (f"{path}: there is no such file; `watcher init` writes one",)
         ) from None
+    except IsADirectoryError:
+        raise model.InvalidConfigError((f"{path}: is a folder; name the file in it",)) from None
     except OSError as error:
         raise model.InvalidConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
         raise model.InvalidConfigError((f"{path}: is not UTF-8 text",)) from None
     except tomllib.TOMLDecodeError as error:
-        raise model.InvalidConfigError((f"{path}: not valid TOML: {error}",)) from None
+        place, what = syntax_words.of_toml(str(error))
+        raise model.InvalidConfigError((f"{path}{place}: not valid TOML: {what}",)) from None
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

@@ -44,8 +44,13 @@ def lines(
     problems = dict(described(error, schema))
     for key, what in _hidden(file.table, build, schema):
         problems.setdefault(key, what)
-    places = [(line_of(file.text, key.split(".")), key, what) for key, what in problems.items()]
-    for line, key, what in sorted(places):
+    in_file: list[tuple[int, str, str]] = []
+    for key, what in problems.items():
+        if origin := credentials.origin(key):
+            yield f"{origin}: {what}"
+        else:
+            in_file.append((line_of(file.text, key.split(".")), key, what))
+    for line, key, what in sorted(in_file):
         yield f"{file.path}:{line}: {key}: {what}"
 
 

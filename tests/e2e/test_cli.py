@@ -93,8 +93,8 @@ def test_a_bad_rule_exits_with_2_before_anything_is_started(watcher, home, verb)
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "rules.yaml:1:1: is empty"),
-        ("# rules:\n", "rules.yaml:1:1: holds nothing; expected rules, maintenance, rotas or"),
+        ("", "rules.yaml: is empty"),
+        ("# rules:\n", "rules.yaml: holds nothing; expected rules, maintenance, rotas or"),
         ("rules: []\n", "rules.yaml:1:8: rules: there is no rule in any rule file"),
     ],
 )

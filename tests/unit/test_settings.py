@@ -122,8 +122,8 @@ def test_listening_beyond_loopback_needs_a_token(config):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[sources", "not valid TOML"),
-        ("x = 1\nx = 2", "not valid TOML"),
+        ("[sources\n", "1:9: not valid TOML: a section's name lacks its closing ]"),
+        ("x = 1\nx = 2\n", "2:6: not valid TOML: this key is set twice"),
     ],
 )
 def test_invalid_toml_is_reported_in_one_line(config, text, sentence):
@@ -135,6 +135,10 @@ def test_invalid_toml_is_reported_in_one_line(config, text, sentence):
 def test_a_missing_file_says_how_to_start(tmp_path):
     (problem,) = problems_of(tmp_path / "none.toml")
     assert problem.endswith("there is no such file; `watcher init` writes one")
+
+
+def test_a_folder_in_the_place_of_the_file_is_named_as_one(tmp_path):
+    assert problems_of(tmp_path) == [" is a folder; name the file in it"]
 
 
 def test_a_user_in_an_address_is_refused_without_showing_it(config):
@@ -149,8 +153,23 @@ def test_a_user_in_an_address_is_refused_without_showing_it(config):
 def test_an_invalid_environment_variable_is_reported_in_one_line(config, monkeypatch):
     monkeypatch.setenv("WATCHER_RULES", "not-a-list")
     (problem,) = problems_of(config(GOOD))
-    assert problem.startswith('environment: error parsing value for field "rules"')
-    assert "\n" not in problem
+    assert problem == (
+        'environment: WATCHER_RULES: not valid JSON; a list is written as ["one", "two"]'
+    )
+
+
+def test_a_wrong_value_is_looked_for_where_it_was_set(config, credentials, monkeypatch):
+    monkeypatch.setenv("WATCHER_MQTT__PORT", "abc")
+    monkeypatch.setenv("WATCHER_WEB__LISTENS", "127.0.0.1:1")
+    (credentials / "watcher_sources__vyvx__interval").write_text("soon")
+    assert sorted(problems_of(config(GOOD))) == [
+        (
+            "credentials: watcher_sources__vyvx__interval: 'soon' is not a duration: write 15s, 5m,"
+            " 4h, 30d or 1h30m"
+        ),
+        "environment: WATCHER_MQTT__PORT: 'abc': expected a whole number",
+        "environment: WATCHER_WEB__LISTENS: there is no such key; did you mean listen?",
+    ]
 
 
 def test_a_credential_that_is_not_text_is_reported(config, tmp_path, monkeypatch):
@@ -194,7 +213,7 @@ def test_the_address_of_the_database_is_read_without_any_secret(config, tmp_path
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert settings.store_url(path) == "sqlite:////var/lib/watcher/watcher.db"
     monkeypatch.setenv("WATCHER_STORE__URL", "mysql://db")
-    with pytest.raises(model.InvalidConfigError, match=r"store\.url"):
+    with pytest.raises(model.InvalidConfigError, match="environment: WATCHER_STORE__URL: "):
         settings.store_url(path)
 
 

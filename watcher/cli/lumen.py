@@ -281,7 +281,9 @@ async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qu
     loaded = settings.load(config)
     preorder = loaded.preorder
     if preorder is None:
-        raise model.InvalidConfigError((f"{config}: there is no [preorder] section",))
+        raise model.InvalidConfigError(
+            (f"{config}: there is no [preorder] section: write one, as config.example.toml has it",)
+        )
     address = parse_address(text)
     async with preflight.open_accounts(loaded) as accounts:
         client = PreorderClient(accounts[preorder.account], preorder)

@@ -158,7 +158,10 @@ async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResu
     async with open_accounts(settings) as accounts:
         runner = factories.build_diagnostics_runner(settings, accounts)
         if runner is None:
-            raise model.InvalidConfigError(("diagnostics: there is no [diagnostics] section",))
+            missing = "there is no [diagnostics] section in the configuration"
+            raise model.InvalidConfigError(
+                (f"{missing}: write one, as config.example.toml has it",)
+            )
         return await runner.diagnose(run=f"by-hand-{token()}", service_id=service_id)
 
 

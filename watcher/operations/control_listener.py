@@ -45,7 +45,7 @@ async def listen(app: web.Application, path: Path, group: str = "") -> AsyncIter
                 ours = _inode(path)
             except OSError as error:
                 raise model.PermanentError(
-                    f"cannot create the control socket {path} ({error.strerror}): "
+                    f"cannot create the control socket {path} ({error.strerror or error}): "
                     "set [control] socket to a path in a directory that Watcher may write to"
                 ) from error
             finally:

@@ -75,7 +75,11 @@ def load(paths: Sequence[Path]) -> list[LoadedTest]:
 def _files(paths: Sequence[Path], problems: Problems) -> list[Path]:
     files: dict[Path, None] = {}
     for path in paths:
-        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        try:
+            inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        except OSError as error:  # a folder that is gone while it is looked through
+            problems.add(Place(path), "", f"cannot be read: {error.strerror}")
+            continue
         if not inside:
             problems.add(Place(path), "", "there are no tests (*.yaml) in this directory")
         files.update(dict.fromkeys(inside))

@@ -21,15 +21,16 @@ def shown(path: Path) -> Path:
 
 
 class Place(Struct, frozen=True):
-    """A place in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1, line 0 is the file as a whole."""
 
     file: Path
-    line: int = 1
-    column: int = 1
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
         """Return FILE:LINE:COLUMN, as compilers print it, so that editors can jump there."""
-        return f"{shown(self.file)}:{self.line}:{self.column}"
+        position = f":{self.line}:{self.column}" if self.line else ""
+        return f"{shown(self.file)}{position}"
 
 
 class Problems(Struct):

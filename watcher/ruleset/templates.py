@@ -12,7 +12,7 @@ import jinja2
 from jinja2 import meta
 from msgspec.structs import replace
 
-from watcher import engine, model
+from watcher import engine, model, syntax_words
 from watcher.ruleset.problems import suggest
 from watcher.ruleset.template_cost import BoundedEnvironment, problems_of_cost
 from watcher.text import TemplateLabels
@@ -50,7 +50,7 @@ def problems_in(
         tree = environment.parse(source)
         used = meta.find_undeclared_variables(tree)
     except jinja2.TemplateSyntaxError as error:
-        yield f"not a valid template: {error.message}"
+        yield f"not a valid template: {syntax_words.of_template(str(error.message))}"
         return
     except RecursionError:
         yield "is nested too deeply"

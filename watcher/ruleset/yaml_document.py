@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from msgspec import Struct, field
 
+from watcher import syntax_words
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.text_places import find_last
 
@@ -72,6 +73,9 @@ def load(file: Path, problems: Problems) -> Document | None:
     except FileNotFoundError:
         problems.add(Place(file), "", "there is no such file")
         return None
+    except IsADirectoryError:
+        problems.add(Place(file), "", "is a folder; expected a file")
+        return None
     except OSError as error:
         problems.add(Place(file), "", f"cannot be read: {error.strerror}")
         return None
@@ -101,10 +105,10 @@ def _parse(document: Document, problems: Problems) -> bool:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        problems.add(place, "", f"not valid YAML: {error.problem}")
+        problems.add(place, "", f"not valid YAML: {syntax_words.of_yaml(str(error.problem))}")
         return False
     except yaml.reader.ReaderError as error:
-        problems.add(Place(file), "", f"not valid YAML: {error.reason} at {error.position}")
+        problems.add(Place(file), "", f"not valid YAML: {syntax_words.of_yaml(error.reason)}")
         return False
     except ValueError as error:  # a scalar such as the date 2026-02-31
         problems.add(Place(file), "", f"holds a value that YAML cannot read: {error}")

@@ -84,3 +84,10 @@ def test_on_a_terminal_it_asks_for_each(monkeypatch):
     )
     assert init._chosen("vendor", None, starter.VENDORS, "Buy?", asks=True) == ["evpl"]
     assert len(asked) == 3
+
+
+async def test_a_file_in_the_place_of_the_folder_is_named(watcher, tmp_path):
+    (tmp_path / "config.toml").write_text("mine")
+    done = await watcher("init", str(tmp_path / "config.toml"), "--vendor", "vyvx")
+    assert done.code == 2
+    assert "config.toml is a file; name a folder" in done.err

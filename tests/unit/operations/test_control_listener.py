@@ -128,3 +128,9 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path):
         async with control_listener.listen(web.Application(), path):
             pass
     assert path.read_text() == "notes"
+
+
+async def test_a_path_that_is_too_long_for_a_socket_says_so(tmp_path):
+    with pytest.raises(model.PermanentError, match=r"\(AF_UNIX path too long\): set \[control\]"):
+        async with control_listener.listen(web.Application(), tmp_path / ("long" * 30)):
+            pass

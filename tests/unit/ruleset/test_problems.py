@@ -151,10 +151,7 @@ def problems(load, tmp_path):
         ),
         (
             DOWN + "    title: '{{ name'\n",
-            (
-                "0.yaml:5:12: r.title: not a valid template: unexpected end of template, expected "
-                "'end of print statement'."
-            ),
+            "0.yaml:5:12: r.title: not a valid template: it ends too early; expected '}}'",
         ),
         (
             DOWN + "    title: '{{ name.__class__.mro() }}'\n",
@@ -274,7 +271,7 @@ def test_a_name_is_used_once_in_all_files(problems, tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("rules: [", "0.yaml:1:9: not valid YAML: expected the node content, but found '<stream"),
+        ("rules: [", "0.yaml:1:9: not valid YAML: the file ends before the value"),
         ("rules: &a [*a]", "aliases (*a) are not supported; write it out"),
         ("[" * 40 + "]" * 40, "is nested deeper than 32 levels"),
         ("? [a]\n: b", "a key must be plain text"),
@@ -298,8 +295,24 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 def test_a_pattern_that_matches_no_file_is_a_problem(tmp_path):
-    with pytest.raises(model.InvalidConfigError, match="no file matches"):
+    with pytest.raises(model.InvalidConfigError) as refused:
         ruleset.load([str(tmp_path / "*.yaml")], inventory=None, sources=SOURCES, receivers=())
+    assert refused.value.problems == (f"{tmp_path}/*.yaml: no file matches",)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_as_one(tmp_path):
+    (tmp_path / "rules").mkdir()
+    with pytest.raises(model.InvalidConfigError) as refused:
+        ruleset.load([str(tmp_path / "rules")], inventory=None, sources=SOURCES, receivers=())
+    assert refused.value.problems == (f"{tmp_path}/rules: is a folder; expected a file",)
+
+
+def test_an_inventory_that_is_missing_is_named_without_a_line(tmp_path):
+    (tmp_path / "0.yaml").write_text(HEAD + DOWN)
+    inventory = tmp_path / "inventory.yaml"
+    with pytest.raises(model.InvalidConfigError) as refused:
+        ruleset.load([str(tmp_path / "0.yaml")], inventory=inventory, sources=SOURCES, receivers=())
+    assert refused.value.problems == (f"{inventory}: there is no such file",)
 
 
 @pytest.mark.parametrize(
@@ -311,13 +324,13 @@ def test_a_rule_file_without_content_is_a_problem_even_among_others(problems, te
     last = len(others)
     (line,) = problems(*others, text)
     assert line in {
-        f"{last}.yaml:1:1: is empty",
-        f"{last}.yaml:1:1: holds nothing; expected rules, maintenance, rotas or storm",
+        f"{last}.yaml: is empty",
+        f"{last}.yaml: holds nothing; expected rules, maintenance, rotas or storm",
     }
 
 
 def test_an_empty_inventory_is_a_problem_and_one_of_comments_is_not(problems, load):
-    assert problems(HEAD + DOWN, inventory="") == ["inventory.yml:1:1: is empty"]
+    assert problems(HEAD + DOWN, inventory="") == ["inventory.yml: is empty"]
     assert load(HEAD + DOWN, inventory="# subjects:\n").rules
 
 

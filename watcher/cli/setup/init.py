@@ -47,6 +47,8 @@ def init(
 
     Asks on a terminal for what no option says. Files that exist are kept as they are.
     """
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is a file; name a folder")
     asks = sys.stdin.isatty()
     vendors = _chosen("vendor", vendor, starter.VENDORS, "What do you buy?", asks=asks)
     receivers = _chosen("notify", notify, starter.RECEIVERS, "Who is notified?", asks=asks)

@@ -49,4 +49,5 @@ def parse_cron(text: str) -> CronTrigger:
             timezone=UTC,
         )
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a cron expression: {error}") from error
+        what = re.sub(r"^Error validating expression '.*?': ", "", str(error))
+        raise ValueError(f"{text!r} is not a cron expression: {what}") from error

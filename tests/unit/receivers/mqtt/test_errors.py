@@ -49,3 +49,10 @@ def test_a_disconnect_for_a_message_blames_that_message(code):
 def test_a_disconnect_for_another_reason_blames_none(code):
     reason = ReasonCode(PacketTypes.DISCONNECT, identifier=code)
     assert not errors.blames_message(aiomqtt.MqttCodeError(reason))
+
+
+def test_the_number_of_a_systems_error_is_left_out():
+    error = errors.translate(
+        aiomqtt.MqttError("[Errno 111] Connection refused"), "MQTT broker b:1", SETTINGS, "w"
+    )
+    assert str(error) == "MQTT broker b:1: Connection refused"

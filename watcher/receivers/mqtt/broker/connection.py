@@ -184,7 +184,9 @@ class MqttConnection:
         except mqtt_client.NotSentError as error:
             raise model.TemporaryError(f"{self._place}: {error}") from error
         except aiomqtt.MqttError as error:
-            raise model.AmbiguousError(f"{self._place}: {topic}: {error}") from error
+            raise model.AmbiguousError(
+                f"{self._place}: {topic}: {errors.words_of(error)}"
+            ) from error
 
     async def run(self) -> None:
         """Stay connected until cancelled; then publish `offline` and disconnect.
@@ -270,7 +272,7 @@ class MqttConnection:
         words = f" (the broker says: {client.words})" if client.words else ""
         if client.in_flight is None:
             self.publisher.limits.acquit()
-            return model.TemporaryError(f"{self._place}: {error}{words}")
+            return model.TemporaryError(f"{self._place}: {errors.words_of(error)}{words}")
         topic, size = client.in_flight
         certain = errors.blames_message(error)
         conclusion = self.publisher.limits.lost(topic, size, now, certain=certain)
@@ -278,7 +280,7 @@ class MqttConnection:
             log.warning("broker hangs up", broker=self._place, reason=conclusion)
         return model.TemporaryError(
             f"{self._place}: the connection was lost while {topic} ({size} bytes) was being"
-            f" published: {error}{words}"
+            f" published: {errors.words_of(error)}{words}"
         )
 
     async def _connected(self) -> mqtt_client.Client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -87,12 +89,19 @@ def translate(
         hint = _NO_ANSWER.format(protocol=settings.protocol, other=other)
         return model.TemporaryError(f"{place}: {hint}{suffix}")
     if not is_permanent(error):
-        return model.TemporaryError(f"{place}: {error}{suffix}")
+        return model.TemporaryError(f"{place}: {words_of(error)}{suffix}")
     if isinstance(error, aiomqtt.MqttError):
         return model.PermanentError(
             f"{place}: its certificate is not trusted ({error}): set mqtt.tls.ca_file"
         )
-    return model.PermanentError(f"{place}: mqtt.tls: {error}")  # a file that cannot be read
+    return model.PermanentError(
+        f"{place}: mqtt.tls: {words_of(error)}"
+    )  # a file that cannot be read
+
+
+def words_of(error: Exception) -> str:
+    """Return what an error says, without the number that the system has for it."""
+    return re.sub(r"\[Errno -?\d+\] ", "", str(error))
 
 
 def refused(place: str, topic: str, refusal: mqtt_client.Refusal, user: str) -> str:
