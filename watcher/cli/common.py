@@ -115,9 +115,16 @@ def complete_id(given: str, existing: Sequence[str], kind: str = "w-") -> str:
 
 
 def full_id(config: Path, socket: Path | None, given: str) -> str:
-    """Return the incident's id that begins so; what fits none is the daemon's to refuse."""
+    """Return the incident's id that begins so; what fits none is the daemon's to refuse.
+
+    Raises BadParameter for what is no id at all, as an unset variable of a shell is.
+    """
     if is_whole_id(given):
         return given
+    if not re.fullmatch(r"[0-9A-Za-z-]+", given):
+        raise typer.BadParameter(
+            f"{given!r} is not an incident's id, as in w-3f9k2c7d; see `watcher incidents`"
+        )
     prefix = quote(with_kind(given), safe="")
     return complete_id(given, request(config, socket, "GET", f"/incidents/{prefix}/ids")["ids"])
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -157,7 +157,7 @@ def why(
 ) -> None:
     """Explain an incident or a subject: what was seen, which rule matched, who was notified."""
     about = key if "/" in key else common.full_id(config, socket, key)
-    _print_lines(request(config, socket, "GET", f"/why/{about}"), "why", as_json)
+    _print_lines(request(config, socket, "GET", f"/why/{quote(about)}"), "why", as_json)
 
 
 def _print_lines(reply: Mapping[str, Any], key: str, as_json: bool) -> None:  # noqa: FBT001 -- ours

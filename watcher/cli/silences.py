@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 import typer
@@ -162,9 +163,11 @@ def expire(
     socket: Socket = None,
 ) -> None:
     """End a silence now; people are notified of what is still true."""
+    if not silence:
+        raise typer.BadParameter("name a silence; see `watcher silence list`")
     active = request(config, socket, "GET", "/silences").get("silences", ())
     silence = complete_id(silence, [existing["id"] for existing in active], "s-")
-    request(config, socket, "POST", f"/silences/{silence}/expire", {"by": user(by)})
+    request(config, socket, "POST", f"/silences/{quote(silence, safe='')}/expire", {"by": user(by)})
     typer.echo(f"{silence} expired")
 
 

@@ -174,6 +174,8 @@ def _summary(notice: Mapping[str, Any]) -> str:
 def _request(  # noqa: PLR0917 -- as request() takes them
     config: Any, socket: Any, method: str, work: str, action: str = "", body: object = None
 ) -> Any:
+    if not work:
+        raise typer.BadParameter("name the works; see `watcher works list`")
     return request(config, socket, method, f"/works/{quote(work, safe='')}{action}", body)
 
 

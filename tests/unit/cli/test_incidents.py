@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from typer.testing import CliRunner
 
 from watcher import cli, model
@@ -45,3 +46,18 @@ async def test_a_list_that_is_not_whole_says_so(watcher, monkeypatch):
     reply = {"incidents": [], "more": True, "now": "2026-11-28T22:00:00.000Z"}
     monkeypatch.setattr(incidents, "request", lambda *_: reply)
     assert "only the newest are listed" in (await watcher("incidents")).out
+
+
+@pytest.mark.parametrize("verb", ["ack", "unack", "resolve", "packet", "why"])
+@pytest.mark.parametrize("given", ["", "w 1", "?"])
+async def test_what_cannot_be_an_id_is_named(watcher, verb, given):
+    done = await watcher(verb, given)
+    assert done.code == 2
+    assert f"{given!r} is not an incident's id, as in w-3f9k2c7d" in done.err
+
+
+@pytest.mark.parametrize("verb", [("silence", "expire"), ("works", "show"), ("works", "dismiss")])
+async def test_an_empty_id_is_asked_for(watcher, verb):
+    done = await watcher(*verb, "")
+    assert done.code == 2
+    assert f"see `watcher {verb[0]} list`" in done.err
