@@ -117,7 +117,7 @@ def complete_id(given: str, existing: Sequence[str], kind: str = "w-") -> str:
 def full_id(config: Path, socket: Path | None, given: str) -> str:
     """Return the incident's id that begins so; what fits none is the daemon's to refuse.
 
-    Raises BadParameter for what is no id at all, as an unset variable of a shell is.
+    Raises BadParameter for what cannot be an id, as an unset variable of a shell is.
     """
     if is_whole_id(given):
         return given
