@@ -10,6 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 
+from tests.stand_ins import require_likeness
 from watcher import cli, model
 from watcher.receivers.slack import lookup as slack_lookup
 from watcher.receivers.slack import receiver
@@ -39,7 +40,7 @@ def lookup() -> None:
 def fencing() -> None:
     """Let a daemon that lost its lease go on as if it led."""
 
-    async def require(connection, token, session):
+    def require(connection, token, session):
         pass
 
     async def keep_renewing(self):
@@ -58,6 +59,7 @@ def fencing() -> None:
 
 def _replace(owner: object, name: str, substitute: object) -> None:
     assert hasattr(owner, name), f"the safeguard {name} has another name by now"
+    require_likeness(getattr(owner, name), substitute)
     setattr(owner, name, substitute)
 
 

@@ -21,6 +21,7 @@ from unittest import mock
 
 from msgspec import structs
 
+from tests.stand_ins import require_likeness
 from tests.year.draw import draw
 from tests.year.faults import VendorFault, WrongClock
 from tests.year.oracle import complaints
@@ -65,6 +66,7 @@ def _patched(*patches: tuple[Any, str, object]) -> Callable[[], AbstractContextM
     def apply() -> Iterator[None]:
         with ExitStack() as stack:
             for owner, name, substitute in patches:
+                require_likeness(getattr(owner, name), substitute)
                 stack.enter_context(mock.patch.object(owner, name, substitute))
             yield
 
