@@ -18,7 +18,7 @@ from tests.year.plan import Line, Plan
 from tests.year.trace import Record, Trace
 
 _WITHIN = timedelta(hours=12)  # the time of day says which minutes are meant
-_DAY = timedelta(days=1)
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _LATE = ("reported late", "meanwhile, ")
 _TIME = r"((?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d) UTC"
 _MINUTES = re.compile(f"{_TIME} (?:to|until at least) {_TIME}")
@@ -84,7 +84,7 @@ def _report(plan: Plan, record: Record) -> _Report | None:
         thread=record.fields["thread_ts"] or record.fields["ts"],
         at=record.at,
         begin=begin,
-        end=_time(minutes.group(2), begin + _DAY),
+        end=_time(minutes.group(2), begin + _DAY - _SECOND),
         clocks=_clocks_behind(plan, record.at),
     )
 

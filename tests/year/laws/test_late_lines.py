@@ -42,6 +42,11 @@ def test_what_is_reported_late_once_is_fine():
     assert wrong(seen((5.3, late()), (5.4, late(name="EVPL-01")))) == []
 
 
+def test_a_sample_alone_is_no_day():
+    alone, next_ones = "02:00:00 UTC to 02:00:00 UTC", "02:05:00 UTC to 02:10:00 UTC"
+    assert wrong(seen((5.3, late(alone)), (5.4, late(next_ones)))) == []
+
+
 def test_the_same_minutes_reported_late_again_are_found():
     assert wrong(seen((5.3, late()), (6, late()))) == ["twice"]
     assert wrong(seen((5.3, late()), (6, late()), (6.5, late()))) == ["twice", "twice"]
