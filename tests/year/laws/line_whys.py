@@ -28,6 +28,7 @@ from tests.year.plan import NOC, Direction, Line, Plan, Threshold
 from tests.year.trace import Record, Trace
 
 _LOOKED_BACK = timedelta(hours=12)
+_REOPENED_WITHIN = timedelta(minutes=15)  # and a little more
 _VALUE = re.compile(r": utilization ([\d.]+)$")
 _OPENED = re.compile(r"opened: (in|out)bound utilization .*is ([\d.]+) %, at or above ([\d.]+) %")
 _RECOVERED = re.compile(r"resolved \(recovered\), from .* to (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC,")
@@ -106,6 +107,8 @@ class _About:
 
     def _about_incident(self, lines: Sequence[str]) -> Iterator[str]:
         """Yield where it has another limit than its rule, or has recovered while it was full."""
+        if "Storm on" in lines[0]:
+            return
         if f"by rule {self._rule.name}:" not in lines[1]:
             yield f"unexplained: incident of {self._of}, {lines[1]!r} names no rule"
         for match in filter(None, map(_OPENED.search, lines)):
@@ -116,6 +119,8 @@ class _About:
         if match is None:
             return
         end = datetime.fromisoformat(match.group(1)).replace(tzinfo=self._at.tzinfo)
+        if is_clock_wrong(self._plan, end, self._at):
+            return
         if self._course.overlapping(end - self._rule.over - GAP * STEP, end + STEP):
             return
         needed = self._rule.over + self._rule.consecutive * STEP
@@ -172,7 +177,7 @@ class _About:
 
     def _first_full(self) -> datetime | None:
         """Return which sample was the first to fire, if nothing had a hand in that."""
-        needed = self._rule.over + self._rule.keep + (2 * GAP) * STEP
+        needed = self._rule.over + self._rule.keep + self._latest + _REOPENED_WITHIN
         rises = (at for at in self._rises() if at <= self._at)
         last = max(rises, default=None)
         clear_since = None if last is None else self._clear_since(last - STEP / 5)
@@ -180,9 +185,16 @@ class _About:
             return None
         if not self._is_undisturbed(clear_since):
             return None
-        return min(
-            (at for way in DIRECTIONS for at in [self._fires(way, last)] if at is not None),
-            default=None,
+        fired = [(at, way) for way in DIRECTIONS if (at := self._fires(way, last)) is not None]
+        first, way = min(fired, default=(None, None))
+        return first if first and way and self._is_held(way, first) else None
+
+    def _is_held(self, way: Direction, since: datetime) -> bool:
+        """Return whether a direction that fired then has not been clear again."""
+        return not any(
+            span.is_clear(self._rule)
+            for span in self._course.spans[way]
+            if span.begin <= self._at and span.end > since
         )
 
     def _rises(self) -> Iterator[datetime]:

@@ -14,7 +14,7 @@ from tests.year.draw import draw
 from tests.year.draws.lines import BUSY, FULL
 from tests.year.faults import VendorFault
 from tests.year.laws import line_whys
-from tests.year.laws.test_lines import AFTERNOON, at, quirk
+from tests.year.laws.test_lines import AFTERNOON, at, load, quirk
 from tests.year.peers import askers
 from tests.year.peers.series import DIRECTIONS, Series
 from tests.year.plan import Plan
@@ -38,14 +38,18 @@ def value(when: datetime) -> float:
     return max(series.load(line, way, when) for way in DIRECTIONS)
 
 
-def subject(rule="firing", incident="w-1", load: float | None = None) -> list[str]:
-    load = value(at(3.25)) if load is None else load
+def subject(rule="firing", incident="w-1", percent: float | None = None) -> list[str]:
+    percent = value(at(3.25)) if percent is None else percent
     named = f", incident {incident}" if incident else ""
     alert = f"rule quick: {rule} since {_time(at(2.25))}{named}" if rule else "no rule"
-    return [f"evpl/EVPL-00: utilization {load:g}", f"in this state since {_time(at(3.5))}", alert]
+    return [
+        f"evpl/EVPL-00: utilization {percent:g}",
+        f"in this state since {_time(at(3.5))}",
+        alert,
+    ]
 
 
-CALM = subject(rule="", load=value(at(5.75)))
+CALM = subject(rule="", percent=value(at(5.75)))
 
 
 def incident(
@@ -100,7 +104,7 @@ def wrong(
 def test_what_the_loads_were_is_explained():
     assert wrong(subject(), incident()) == []
     assert wrong(CALM, recovered(at(5)), asked=LATER) == []
-    assert wrong(subject(rule="", load=value(at(1.25))), asked=BEFORE) == []
+    assert wrong(subject(rule="", percent=value(at(1.25))), asked=BEFORE) == []
 
 
 def test_an_internal_error_and_no_answer_in_quiet_times_are_found():
@@ -110,10 +114,10 @@ def test_an_internal_error_and_no_answer_in_quiet_times_are_found():
 
 
 def test_a_value_of_another_time_is_found():
-    assert wrong(subject(load=value(at(2.5))), incident()) == ["untrue"]
+    assert wrong(subject(percent=value(at(2.5))), incident()) == ["untrue"]
     away = VendorFault(at=at(2.5), until=at(3.4), kind="down")
     plan = replace(AFTERNOON, faults=(away,))
-    assert wrong(subject(load=value(at(2.5))), incident(), plan=plan) == []
+    assert wrong(subject(percent=value(at(2.5))), incident(), plan=plan) == []
 
 
 def test_a_full_line_without_a_rule_or_an_incident_is_found():
@@ -122,9 +126,9 @@ def test_a_full_line_without_a_rule_or_an_incident_is_found():
 
 
 def test_a_rule_that_fires_on_a_clear_line_is_found():
-    still = subject(load=value(at(5.75)))
+    still = subject(percent=value(at(5.75)))
     assert wrong(still, recovered(at(5)), asked=LATER) == ["untrue", "untrue"]
-    assert wrong(subject(load=value(at(1.25)), incident=""), asked=BEFORE) == ["untrue"]
+    assert wrong(subject(percent=value(at(1.25)), incident=""), asked=BEFORE) == ["untrue"]
 
 
 def test_an_incident_by_another_rule_or_over_another_limit_is_found():
@@ -137,6 +141,12 @@ def test_an_incident_by_another_rule_or_over_another_limit_is_found():
 def test_an_incident_of_another_time_is_found():
     assert wrong(subject(), incident(since=at(2.25))) == ["untrue"]
     assert wrong(subject(), incident(since=at(1.5))) == ["untrue"]
+
+
+def test_what_was_full_twice_while_the_other_direction_was_between_began_twice():
+    between = (load(1, 85, "in"), load(1.5, 98), load(1.75, 30))
+    plan = replace(AFTERNOON, facts=(*between, *AFTERNOON.facts))
+    assert wrong(subject(), incident(), plan=plan) == []
 
 
 def test_where_something_broke_it_need_only_have_been_full_then():
