@@ -15,8 +15,10 @@ from typing import Any
 import aiohttp
 import aiomqtt
 import pytest
+from aiohttp import web
 
 from tests.eventually import eventually
+from tests.servers.ports import free_port
 from tests.unit.cli.conftest import logs_as_before
 from watcher import simulator
 
@@ -96,6 +98,10 @@ subjects:
 """
 
 
+OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
+ONLINE = {"id": "1234567", "state": "online"}
+
+
 @dataclass(kw_only=True)
 class World:
     """The simulator, spoken to as a person may: over HTTP."""
@@ -145,6 +151,19 @@ class World:
         ) as response:
             assert response.status == 200
             return await response.read()
+
+
+async def nothing_twice(world: World) -> None:
+    (parent,) = await world.parents()
+    replies = await world.thread(parent)
+    marks = [
+        reply["metadata"]["event_payload"].get("event_id")
+        for reply in replies
+        if reply.get("metadata")
+    ]
+    assert marks
+    assert len(marks) == len(set(marks))
+    assert sum(len(reply.get("files", [])) for reply in replies) == 2
 
 
 @dataclass(kw_only=True)
@@ -291,3 +310,39 @@ def _takes_connections(path: Path) -> bool:
 def daemon(home):
     """Start `watcher run` on one installation, any number of times."""
     return lambda: started(home)
+
+
+class Bridge:
+    """What was posted, by rule, in order."""
+
+    def __init__(self) -> None:
+        self.posts: list[dict] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.posts.append(await request.json())
+        return web.Response()
+
+    def of(self, rule: str) -> list[str]:
+        return [post["status"] for post in self.posts if post["rule"] == rule]
+
+    def has(self, rule: str, *statuses: str):
+        async def posted() -> bool:
+            return list(dict.fromkeys(self.of(rule))) == list(statuses)
+
+        return posted
+
+
+@pytest.fixture
+async def bridge(home) -> AsyncIterator[Bridge]:
+    """A webhook of the installation, named bridge."""
+    bridge, port = Bridge(), free_port()
+    app = web.Application()
+    app.add_routes([web.post("/hook", bridge.take)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    config = home / "config.toml"
+    hook = f'\n[receivers.bridge]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}/hook"\n'
+    config.write_text(config.read_text() + hook)
+    yield bridge
+    await runner.cleanup()

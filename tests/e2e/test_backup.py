@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.e2e.conftest import started
+from tests.e2e.conftest import OFFLINE, ONLINE, started
 from tests.eventually import eventually
 from watcher import cli
 
 pytestmark = pytest.mark.broker
 
-OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
-ONLINE = {"id": "1234567", "state": "online"}
 RECOVERED = "\N{LARGE GREEN CIRCLE}"
 FILES = ("config.toml", "rules.yaml", "inventory.yaml")
 

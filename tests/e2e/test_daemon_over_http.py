@@ -8,12 +8,11 @@ import json
 import aiomqtt
 import pytest
 
+from tests.e2e.conftest import OFFLINE
 from tests.eventually import eventually
 from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.broker
-
-OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
 
 
 @pytest.fixture

@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 
-from tests.e2e.test_two_daemons import OFFLINE, ONLINE, instance
+from tests.e2e.conftest import OFFLINE, ONLINE
+from tests.e2e.test_two_daemons import instance
 from tests.eventually import eventually
-from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.broker
 
 
-class Bridge:
-    """What was posted, by rule, in order."""
-
-    def __init__(self) -> None:
-        self.posts: list[dict] = []
-
-    async def take(self, request: web.Request) -> web.Response:
-        self.posts.append(await request.json())
-        return web.Response()
-
-    def of(self, rule: str) -> list[str]:
-        return [post["status"] for post in self.posts if post["rule"] == rule]
-
-    def has(self, rule: str, *statuses: str):
-        async def posted() -> bool:
-            return list(dict.fromkeys(self.of(rule))) == list(statuses)
-
-        return posted
-
-
 @pytest.fixture
-async def bridge(home) -> AsyncIterator[Bridge]:
-    bridge, port = Bridge(), free_port()
-    app = web.Application()
-    app.add_routes([web.post("/hook", bridge.take)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+def bridge(home, bridge):
+    """Let it stand in for Slack."""
     config = home / "config.toml"
     keys = 'fallback = "bridge"\nfallback_after = "2s"\n'
-    text = config.read_text().replace("[receivers.noc]\n", f"[receivers.noc]\n{keys}")
-    hook = f'\n[receivers.bridge]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}/hook"\n'
-    config.write_text(text + hook)
+    config.write_text(config.read_text().replace("[receivers.noc]\n", f"[receivers.noc]\n{keys}"))
     rules = home / "rules.yaml"
     rules.write_text(rules.read_text().replace("    diagnose: true", "    notify: [noc, mqtt]"))
-    yield bridge
-    await runner.cleanup()
+    return bridge
 
 
 async def test_the_fallback_is_notified_until_slack_recovers(world, daemon, bridge):

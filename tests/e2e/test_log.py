@@ -9,13 +9,11 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+from tests.e2e.conftest import OFFLINE, ONLINE
 from tests.eventually import eventually
 from watcher import cli
 
 pytestmark = pytest.mark.broker
-
-OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
-ONLINE = {"id": "1234567", "state": "online"}
 
 
 async def test_an_incident_can_be_followed_by_its_fields_and_nothing_is_said_twice(

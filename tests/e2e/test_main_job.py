@@ -9,14 +9,13 @@ import sqlite3
 
 import pytest
 
+from tests.e2e.conftest import OFFLINE, ONLINE, nothing_twice
 from tests.eventually import eventually
 from watcher.operations import control_socket
 
 pytestmark = pytest.mark.broker
 
 DOWN, BLIND = "vyvx-service-down", "vyvx-blind"
-OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
-ONLINE = {"id": "1234567", "state": "online"}
 
 
 def files_of(replies: list[dict]) -> dict[str, dict]:
@@ -114,16 +113,7 @@ async def test_a_killed_daemon_goes_on_where_it_was_and_repeats_nothing(world, d
             return "recovered" in words_of((await world.thread(parent))[-1]).lower()
 
         await eventually(over)
-        (parent,) = await world.parents()
-        replies = await world.thread(parent)
-        marks = [
-            reply["metadata"]["event_payload"].get("event_id")
-            for reply in replies
-            if reply.get("metadata")
-        ]
-        assert marks
-        assert len(marks) == len(set(marks))
-        assert sum(len(reply.get("files", [])) for reply in replies) == 2
+        await nothing_twice(world)
     assert (await world.calls())["lumen.diagnostics"] == 1
 
 

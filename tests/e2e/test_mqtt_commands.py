@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import aiomqtt
 import pytest
 
-from tests.e2e.test_two_daemons import OFFLINE, TAKEOVER, instance
+from tests.e2e.conftest import OFFLINE
+from tests.e2e.test_two_daemons import TAKEOVER, instance
 from tests.eventually import eventually
 from watcher.operations import control_socket
 

@@ -7,7 +7,7 @@ import json
 
 from typer.testing import CliRunner
 
-from tests.e2e.test_two_daemons import OFFLINE
+from tests.e2e.conftest import OFFLINE
 from tests.eventually import eventually
 from watcher import cli
 

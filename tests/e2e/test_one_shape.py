@@ -5,33 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from aiohttp import web
 
+from tests.e2e.conftest import OFFLINE, ONLINE
 from tests.e2e.test_daemon_over_http import site
-from tests.e2e.test_fallback import Bridge
-from tests.e2e.test_two_daemons import OFFLINE, ONLINE
 from tests.e2e.test_works_import import watcher
 from tests.eventually import eventually
-from tests.servers.ports import free_port
 
 __all__ = ["site", "watcher"]
 pytestmark = pytest.mark.broker
 BOARD = "https://watcher.example.net"
-
-
-@pytest.fixture
-async def bridge(home):
-    bridge, port = Bridge(), free_port()
-    app = web.Application()
-    app.add_routes([web.post("/hook", bridge.take)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    config = home / "config.toml"
-    hook = f'\n[receivers.bridge]\nkind = "webhook"\nurl = "http://127.0.0.1:{port}/hook"\n'
-    config.write_text(config.read_text() + hook)
-    yield bridge
-    await runner.cleanup()
 
 
 def comparable(document: dict) -> dict:

@@ -13,7 +13,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.e2e.conftest import Daemon, World, program, started
+from tests.e2e.conftest import (
+    OFFLINE,
+    ONLINE,
+    Daemon,
+    World,
+    nothing_twice,
+    program,
+    started,
+)
 from tests.e2e.test_drill import drill
 from tests.eventually import eventually
 from tests.servers.ports import free_port
@@ -21,8 +29,6 @@ from watcher.operations import control_socket
 
 pytestmark = pytest.mark.broker
 
-OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
-ONLINE = {"id": "1234567", "state": "online"}
 TAKEOVER = 10  # seconds, the budget
 
 
@@ -89,19 +95,6 @@ async def last_reply_says(world: World, word: str) -> bool:
     (parent,) = await world.parents()
     replies = await world.thread(parent)
     return word in json.dumps(replies[-1]).lower()
-
-
-async def nothing_twice(world: World) -> None:
-    (parent,) = await world.parents()
-    replies = await world.thread(parent)
-    marks = [
-        reply["metadata"]["event_payload"].get("event_id")
-        for reply in replies
-        if reply.get("metadata")
-    ]
-    assert marks
-    assert len(marks) == len(set(marks))
-    assert sum(len(reply.get("files", [])) for reply in replies) == 2
 
 
 async def test_a_standby_is_healthy_and_shows_the_same_board(pair, world, session):

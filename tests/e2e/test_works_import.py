@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
+from tests.e2e.conftest import OFFLINE
 from tests.eventually import eventually
 from tests.fakes import carrier_messages as carrier
 from watcher import cli
 
 pytestmark = pytest.mark.broker
-OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.receivers.slack.test_receiver import _no_proxy, receiver, slack
+from tests.unit.receivers.slack.test_receiver import receiver
 from watcher import model
 
-__all__ = ["_no_proxy", "receiver", "slack"]
+__all__ = ["receiver"]
 
 
 @pytest.fixture

@@ -6,25 +6,16 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
-from aiohttp import test_utils
 from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, PowerCutError
-from tests.fakes.slack import CHANNEL, FakeSlack
+from tests.fakes.slack import CHANNEL
 from watcher import model
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import files
 from watcher.receivers.slack.receiver import SlackReceiver
 
 ACCEPTS = timedelta(seconds=30)
-
-
-@pytest.fixture
-async def slack():
-    fake = FakeSlack()
-    async with test_utils.TestServer(fake.app()) as server:
-        fake.url = str(server.make_url("")).rstrip("/")
-        yield fake
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
-from aiohttp import test_utils
 from msgspec.structs import replace
 
 from tests.fakes.incident_builder import IncidentBuilder, InMemoryDelivery
-from tests.fakes.slack import FakeSlack
 from watcher import model
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.api import RateLimits
@@ -20,20 +18,6 @@ from watcher.receivers.slack.receiver import SlackReceiver
 CHANNELS = {"noc": "C00000NOC1", "duty": "C0000DUTY1"}
 LIMIT = {"status": 429, "Retry-After": "20"}
 POST, EDIT, LOOK_UP = "chat.postMessage", "chat.update", "conversations.history"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-async def slack():
-    fake = FakeSlack()
-    async with test_utils.TestServer(fake.app()) as server:
-        fake.url = str(server.make_url("")).rstrip("/")
-        yield fake
 
 
 @pytest.fixture

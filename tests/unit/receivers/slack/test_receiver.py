@@ -7,29 +7,14 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
-from aiohttp import test_utils
 from msgspec.structs import replace
 
 from tests.fakes.incident_builder import BEGIN, PowerCutError
-from tests.fakes.slack import CHANNEL, FakeSlack
+from tests.fakes.slack import CHANNEL
 from tests.servers.ports import free_port
 from watcher import model
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.receiver import SlackReceiver
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-async def slack():
-    fake = FakeSlack()
-    async with test_utils.TestServer(fake.app()) as server:
-        fake.url = str(server.make_url("")).rstrip("/")
-        yield fake
 
 
 @pytest.fixture
