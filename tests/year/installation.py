@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -157,6 +157,7 @@ _THRESHOLD = """
     severity: critical
     notify: [noc, mqtt]
     title: "{{{{ name }}}} is full: {{{{ direction }}}} {{{{ value }}}} {{{{ unit }}}}"
+    {more}
 """
 
 _WINDOW = """
@@ -259,7 +260,7 @@ def write_rules(plan: Plan, folder: Path, reload: Reload | None) -> None:
     if plan.hours:
         rules += _rule_with_hours(plan, plan.hours)
     if plan.lines:
-        rules += "".join(_threshold(rule) for rule in plan.thresholds)
+        rules += "".join(_thresholds(plan))
     subjects = {circuit.id: circuit.subject for circuit in plan.circuits}
     windows = "".join(
         _WINDOW.format(
@@ -303,9 +304,9 @@ def _time(minutes: int) -> str:
 def _rule_with_hours(plan: Plan, hours: Window) -> str:
     """Return the first rule once more, for one circuit: it applies at these hours."""
     rule = replace(plan.rules[0], name="staffed", fault="", escalate=timedelta(), boss=timedelta())
-    times = _HOURS.format(window=hours, start=_time(hours.start), end=_time(hours.end))
     where = f'where: subject == "vyvx/{hours.circuit}"'
-    return _rule(replace(plan, hours=None), rule, "vyvx", "state", {}, f"{where}\n    {times}")
+    more = f"{where}\n    {_hours(hours)}"
+    return _rule(replace(plan, hours=None), rule, "vyvx", "state", {}, more)
 
 
 def _rule(  # noqa: PLR0917  # two callers, above
@@ -334,7 +335,23 @@ def _escalate(rule: Rule) -> str:
     return f"[{', '.join(written)}]"
 
 
-def _threshold(rule: Threshold) -> str:
+def _thresholds(plan: Plan) -> Iterator[str]:
+    """Yield the rules about lines, and the first once more for one line: it applies at hours."""
+    hours = plan.line_hours
+    but_not = f'where: subject != "evpl/{hours.circuit}"' if hours else ""
+    for rule in plan.thresholds:
+        yield _threshold(rule, but_not)
+    if hours:
+        where = f'where: subject == "evpl/{hours.circuit}"'
+        rule = replace(plan.thresholds[0], name="staffed-line")
+        yield _threshold(rule, f"{where}\n    {_hours(hours)}")
+
+
+def _hours(hours: Window) -> str:
+    return _HOURS.format(window=hours, start=_time(hours.start), end=_time(hours.end))
+
+
+def _threshold(rule: Threshold, more: str) -> str:
     window = f"over: {_span(rule.over)}\n      aggregate: avg" if rule.over else ""
     return _THRESHOLD.format(
         name=rule.name,
@@ -343,6 +360,7 @@ def _threshold(rule: Threshold) -> str:
         consecutive=rule.consecutive,
         window=window,
         keep=_span(rule.keep),
+        more=more,
     )
 
 

@@ -14,7 +14,7 @@ of its first message. Laws:
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
 - who says something of announced works is answered (laws/remarks.py);
-- outside of its hours a rule does not count (laws/hours.py);
+- outside of its hours a rule does not count (laws/hours.py, laws/line_hours.py);
 - no message says that Watcher is broken;
 - nothing is held for good (laws/memory.py);
 - people have their way: silences and windows (laws/silences.py), acknowledgements and escalation
@@ -47,6 +47,7 @@ from tests.year.laws import (
     hours,
     late_lines,
     ledger,
+    line_hours,
     line_whys,
     lines,
     memory,
@@ -78,6 +79,7 @@ _LAWS = (
     hours.complaints,
     lines.complaints,
     late_lines.complaints,
+    line_hours.complaints,
     silences.complaints,
     calls.complaints,
     early.complaints,

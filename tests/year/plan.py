@@ -163,7 +163,7 @@ class Window:
     An `end` that is not after `start` is on the next day.
     """
 
-    circuit: str
+    circuit: str  # or a line
     start: int
     end: int
     zone: str = "Europe/Paris"
@@ -279,6 +279,7 @@ class Plan:
     lines: tuple[Line, ...] = ()
     windows: tuple[Window, ...] = ()  # of maintenance: nobody is notified of its circuit
     hours: Window | None = None  # of the rule of its circuit, which has no other one
+    line_hours: Window | None = None  # the same of a line and the first threshold
     rota: Rota | None = None
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()

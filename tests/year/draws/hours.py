@@ -27,13 +27,13 @@ def with_hours(plan: Plan, end: datetime) -> Plan:
     facts = (*plan.facts, *_outages(chance, rhythm, plan.begin, end))
     return replace(
         plan,
-        hours=_hours(chance, rhythm, plan),
+        hours=draw_window(chance, rhythm, plan, CIRCUIT.id),
         circuits=(*plan.circuits, CIRCUIT),
         facts=tuple(sorted(facts, key=lambda fact: fact.at)),
     )
 
 
-def _hours(chance: random.Random, rhythm: Rhythm, plan: Plan) -> Window:
+def draw_window(chance: random.Random, rhythm: Rhythm, plan: Plan, circuit: str) -> Window:
     """Return hours with an edge soon after a plan begins, or where the clocks change in it."""
     shown = plan.begin.astimezone(_ZONE)
     soon = 30 * ((60 * shown.hour + shown.minute) // 30 + chance.randint(1, 4))
@@ -41,7 +41,7 @@ def _hours(chance: random.Random, rhythm: Rhythm, plan: Plan) -> Window:
         soon = chance.choice(_AT_NIGHT)
     other = soon + round(rhythm.of_spans) * 30 * chance.randint(1, 6)
     start, end = (soon, other) if chance.random() < 0.5 else (other, soon)
-    return Window(circuit=CIRCUIT.id, start=start % _DAY, end=end % _DAY, zone=_ZONE.key)
+    return Window(circuit=circuit, start=start % _DAY, end=end % _DAY, zone=_ZONE.key)
 
 
 def _outages(

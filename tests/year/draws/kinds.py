@@ -13,6 +13,7 @@ from tests.year.draws.edits import with_edits
 from tests.year.draws.faces import with_faces
 from tests.year.draws.forms import with_forms
 from tests.year.draws.hours import with_hours
+from tests.year.draws.line_hours import with_line_hours
 from tests.year.draws.remarks import with_remarks
 from tests.year.draws.takeovers import with_takeovers
 from tests.year.draws.works import with_works
@@ -34,6 +35,7 @@ def with_kinds(plan: Plan, end: datetime) -> Plan:
         with_hours,
         with_forms,
         with_remarks,
+        with_line_hours,
     ):
         plan = add(plan, end)
     return plan

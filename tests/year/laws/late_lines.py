@@ -25,7 +25,7 @@ _MINUTES = re.compile(f"{_TIME} (?:to|until at least) {_TIME}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Report:
+class Report:
     """What a message says that a line was, from when to when."""
 
     thread: str
@@ -34,7 +34,7 @@ class _Report:
     end: datetime
     clocks: tuple[timedelta, ...]  # that were days behind: by them the day may be another one
 
-    def repeats(self, before: _Report) -> bool:
+    def repeats(self, before: Report) -> bool:
         """Return whether an earlier report was about the same minutes."""
         return (
             self.at - before.at < _WITHIN
@@ -52,10 +52,10 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
 
 
 def _about(plan: Plan, trace: Trace, line: Line, kept: Mapping[str, datetime]) -> Iterator[str]:
-    reports: list[_Report] = []
+    reports: list[Report] = []
     again: set[str] = set()  # threads
     for record in messages.about(trace, line.id):
-        report = _report(plan, record)
+        report = report_of(plan, record)
         if report is None or report.thread in again:
             continue
         # A message that cannot be edited any more gets a successor.
@@ -71,7 +71,7 @@ def _about(plan: Plan, trace: Trace, line: Line, kept: Mapping[str, datetime]) -
         reports.append(report)
 
 
-def _report(plan: Plan, record: Record) -> _Report | None:
+def report_of(plan: Plan, record: Record) -> Report | None:
     """Return what a new message reports late; None if it does not."""
     text = messages.text(record)
     if record.fields["method"] != "chat.postMessage" or not any(word in text for word in _LATE):
@@ -80,7 +80,7 @@ def _report(plan: Plan, record: Record) -> _Report | None:
     if minutes is None:
         return None
     begin = _time(minutes.group(1), record.at)
-    return _Report(
+    return Report(
         thread=record.fields["thread_ts"] or record.fields["ts"],
         at=record.at,
         begin=begin,

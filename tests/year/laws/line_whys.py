@@ -21,6 +21,7 @@ from itertools import pairwise
 
 from tests.year.faults import BrokerFault
 from tests.year.laws import answers
+from tests.year.laws.line_hours import has_hours
 from tests.year.laws.loads import GAP, Course, Span
 from tests.year.laws.timing import is_clock_wrong
 from tests.year.peers.series import DIRECTIONS, NOISE, STEP, Series, times
@@ -46,7 +47,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     for record in trace.of("why line"):
         line, rule, course = courses[record.fields["line"]]
         yield from answers.refused(plan, record, line.subject, plan.line_interval)
-        if record.fields["code"] == 200:
+        if record.fields["code"] == 200 and not has_hours(plan, line):
             yield from _About(plan, rule, line, course, series, record, posted).complaints()
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from tests.year.faults import WrongClock
 from tests.year.laws import messages
+from tests.year.laws.line_hours import has_hours
 from tests.year.laws.loads import Course, Span
 from tests.year.laws.timing import SLACK_TIME
 from tests.year.peers.series import DIRECTIONS, NOISE, STEP, Series, times
@@ -25,7 +26,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each line."""
     series = Series(plan)
     for rule in plan.thresholds:
-        for line in plan.lines:
+        for line in (line for line in plan.lines if not has_hours(plan, line)):
             yield from _About(plan, trace, rule, line).complaints(series)
 
 
