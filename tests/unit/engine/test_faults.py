@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from tests.fakes.engine_world import FakeInventory, minutes, rule, seconds, world
+from tests.fakes.engine_world import START, FakeInventory, minutes, rule, seconds, world
 from watcher import engine, model
 from watcher.model import IncidentStatus, Resolution, Severity
 
@@ -37,6 +37,19 @@ def test_a_fault_that_gets_better_stays_open_and_says_so_quietly():
     assert w.incident.title == "a is degraded"
     assert w.last_text == "better: degraded since 03:02:00 UTC, was offline, still a fault"
     assert kinds_and_loudness(w) == [("opened", True), ("better", False)]
+
+
+def test_a_face_that_may_be_over_as_well_is_not_said_to_go_on():
+    down = face("down", "offline", severity=Severity.CRITICAL, keep_firing_for=minutes(1))
+    unseen = face("unseen", "unknown", keep_firing_for=minutes(5))
+    w = world(down, unseen)
+    w.poll(a="offline")
+    w.poll(minutes(2), a="unknown")
+    w.poll(minutes(4), a="online")
+    w.wait_until(START + minutes(6))
+    assert "better" not in [entry.kind.value for entry in w.tables.entries]
+    w.wait_until(START + minutes(10))
+    assert w.incident.resolution is Resolution.RECOVERED
 
 
 def test_a_fault_that_gets_worse_says_so_loudly_and_undoes_an_acknowledgement():

@@ -62,7 +62,11 @@ def note_cleared(
         text = messages.ended(rule, member, resolution, incident, ctx.now, by=by, why=why)
         ctx.add_note(identity, EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
         return
-    worst = max(faces, key=lambda face: state.rules[face.rule].severity.rank)
+    # Nothing goes on of which the condition no longer holds: that may be over in a moment.
+    going_on = [face for face in faces if face.due is None]
+    if not going_on:
+        return
+    worst = max(going_on, key=lambda face: state.rules[face.rule].severity.rank)
     left = state.rules[worst.rule]
     if worst.since == ctx.now or left.severity.rank >= rule.severity.rank:
         return  # the alert that took over has just said so

@@ -178,9 +178,13 @@ def circuit(view: model.IncidentView) -> str:
         return clean(f"Storm on {incident.source} ({count})", CIRCUIT)
     if not view.alerts:
         return clean(incident.group, CIRCUIT)
+    others = _others(view)
+    return clean(view.alerts[0].name, CIRCUIT - len(others)) + others
+
+
+def _others(view: model.IncidentView) -> str:
     more = count_subjects(view) - 1
-    rest = f" and {more:,} more" if more > 0 else ""
-    return clean(view.alerts[0].name, CIRCUIT - len(rest)) + rest
+    return f" and {more:,} more" if more > 0 else ""
 
 
 def headline(view: model.IncidentView) -> str:
@@ -190,7 +194,8 @@ def headline(view: model.IncidentView) -> str:
     if incident.is_announcement:  # its title says as well how it ended
         return f"{mark(incident)} {title}"
     if is_late(view) or not _is_over(incident):
-        title = title if _names_circuit(view, title) else f"{circuit(view)}: {title}"
+        if not _names_circuit(view, title):  # whose number of others is the circuit's by now
+            title = f"{circuit(view)}: {title.removesuffix(_others(view))}"
         return f"{LATE if is_late(view) else mark(incident)} {title}"
     return f"{mark(incident)} {circuit(view)}: {ending(view)}"
 

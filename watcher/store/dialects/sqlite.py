@@ -15,7 +15,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -177,13 +177,15 @@ def caution(version: tuple[int, ...]) -> str:
     )
 
 
-def explain(path: Path, error: BaseException) -> tuple[str, bool]:
+def explain(
+    path: Path, error: BaseException, advices: Mapping[int, str] = ADVICE
+) -> tuple[str, bool]:
     """Return what an error means in words, and whether waiting may help."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         code = sqlite3.SQLITE_FULL  # as it comes from the index, which is mapped
-    advice = ADVICE.get(code, "rejected a statement")
+    advice = advices.get(code, "rejected a statement")
     return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
 
 

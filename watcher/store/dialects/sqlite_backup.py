@@ -12,12 +12,33 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
+
 from watcher import model
 from watcher.store.dialects import sqlite
+
+
+class _Words(Struct, frozen=True, kw_only=True):
+    """What is said where a copy fails, and what to do about the file that is copied."""
+
+    failed: str
+    advice: Mapping[int, str]  # by SQLite's code
+    not_ours: str
+
+
+_BACKING_UP = _Words(
+    failed="no backup was made",
+    advice=sqlite.ADVICE,
+    not_ours="is not a Watcher database: check url in [store]",
+)
+_OF_A_BACKUP = sqlite.ADVICE | {
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: name a backup",
+    sqlite3.SQLITE_CORRUPT: "is damaged: name another backup",
+}
 
 
 def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
@@ -72,8 +93,16 @@ def restore(
     new one belongs to whom the old one, or else the folder, belongs to.
     Raises PermanentError or TemporaryError in words; then everything is as it was.
     """
+    words = _Words(
+        failed=f"{file} was not restored",
+        advice=_OF_A_BACKUP,
+        not_ours="is not a Watcher database: name a backup",
+    )
+    with sqlite.permitted(file):
+        if not file.is_file():
+            there = "is not a file" if file.exists() else "does not exist"
+            raise model.PermanentError(f"backup {file} {there}: name one of `watcher backup`")
     with sqlite.permitted(database):
-        sqlite.require_file(file)
         if not database.parent.is_dir():
             raise model.PermanentError(f"the directory {database.parent} does not exist")
         owner = (database if database.exists() else database.parent).stat()
@@ -86,8 +115,8 @@ def restore(
         part.unlink(missing_ok=True)
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _fill(file, part, busy_timeout=5)
-            _require_known(part, file, revisions)
+            _fill(file, part, busy_timeout=5, words=words)
+            _require_known(part, words, revisions)
             os.fchown(handle, owner.st_uid, owner.st_gid)
             os.fsync(handle)
             before = _set_aside(database, now)
@@ -97,18 +126,18 @@ def restore(
             part.unlink(missing_ok=True)
             os.close(handle)
     except OSError as error:
-        raise model.PermanentError(f"{file} was not restored ({error.strerror})") from error
+        raise model.PermanentError(f"{words.failed} ({error.strerror})") from error
     finally:
         lock.release()
     return before
 
 
-def _require_known(part: Path, file: Path, revisions: Collection[str]) -> None:
+def _require_known(part: Path, words: _Words, revisions: Collection[str]) -> None:
     with contextlib.closing(_connect(f"{part.absolute().as_uri()}?mode=ro")) as copy_:
         (revision,) = copy_.execute("SELECT version_num FROM alembic_version").fetchone() or ("",)
     if revision not in revisions:
         raise model.PermanentError(
-            f"{file} was not restored: it is of a newer Watcher (its tables are at revision"
+            f"{words.failed}: it is of a newer Watcher (its tables are at revision"
             f" {revision or 'none'}, this version knows {max(revisions)})"
         )
 
@@ -135,7 +164,13 @@ def _require_absent(file: Path) -> None:
         )
 
 
-def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
+def _fill(
+    database: Path,
+    part: Path,
+    *,
+    busy_timeout: float,
+    words: _Words = _BACKING_UP,
+) -> None:
     """Write one consistent state into `part`, as one file without a log, and check it."""
     try:
         with (
@@ -146,8 +181,8 @@ def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
             # One state for all that follows. In WAL mode a reader blocks no writer, and a backup
             # in one step need not start again when something is written.
             source.execute("BEGIN")
-            _require_ours(source, database)
-            _require_space(source, part)
+            _require_ours(source, database, words)
+            _require_space(source, part, words)
             target.execute("PRAGMA journal_mode = OFF")
             target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
             source.backup(target)
@@ -155,12 +190,12 @@ def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
             (outcome,) = target.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
         full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-        words, temporary = sqlite.explain(part if full else database, error)
+        why, temporary = sqlite.explain(part if full else database, error, words.advice)
         kind = model.TemporaryError if temporary else model.PermanentError
-        raise kind(f"no backup was made: {words}") from error
+        raise kind(f"{words.failed}: {why}") from error
     if outcome != "ok":
         raise model.PermanentError(
-            f"no backup was made: database {database} {sqlite.ADVICE[sqlite3.SQLITE_CORRUPT]}"
+            f"{words.failed}: database {database} {words.advice[sqlite3.SQLITE_CORRUPT]}"
             f" ({outcome})"
         )
 
@@ -169,21 +204,19 @@ def _connect(address: str) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, isolation_level=None)
 
 
-def _require_ours(source: sqlite3.Connection, database: Path) -> None:
+def _require_ours(source: sqlite3.Connection, database: Path, words: _Words) -> None:
     tables = source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     if ("alembic_version",) not in tables:
-        raise model.PermanentError(
-            f"database {database} is not a Watcher database: check url in [store]"
-        )
+        raise model.PermanentError(f"{words.failed}: database {database} {words.not_ours}")
 
 
-def _require_space(source: sqlite3.Connection, part: Path) -> None:
+def _require_space(source: sqlite3.Connection, part: Path, words: _Words) -> None:
     (pages,) = source.execute("PRAGMA page_count").fetchone()
     (size,) = source.execute("PRAGMA page_size").fetchone()
     free = shutil.disk_usage(part.parent).free
     if free < pages * size:
         raise model.TemporaryError(
-            f"no backup was made: it needs {pages * size} bytes, and {part.parent} has {free} left:"
+            f"{words.failed}: it needs {pages * size} bytes, and {part.parent} has {free} left:"
             " free some space, or name another disk"
         )
 

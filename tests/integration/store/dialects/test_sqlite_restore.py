@@ -181,6 +181,30 @@ async def test_a_full_disk_is_found_before_sqlite_maps_its_index(database, monke
                 pass
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("missing", "backup .*/other.db does not exist: name one of `watcher backup`"),
+        ("folder", "backup .*/other.db is not a file: name one of `watcher backup`"),
+        ("text", "other.db was not restored: .* is not a SQLite database: name a backup"),
+        ("songs", "other.db was not restored: .* is not a Watcher database: name a backup"),
+    ],
+)
+def test_of_what_is_no_backup_the_file_is_to_blame_and_not_the_settings(tmp_path, kind, words):
+    other = tmp_path / "other.db"
+    match kind:
+        case "folder":
+            other.mkdir()
+        case "text":
+            other.write_text("hello" * 1000)
+        case "songs":
+            with contextlib.closing(sqlite3.connect(other)) as connection:
+                connection.execute("CREATE TABLE songs (title TEXT)")
+    with pytest.raises(model.PermanentError, match=words) as caught:
+        restore(tmp_path / "watcher.db", other)
+    assert "[store]" not in str(caught.value)
+
+
 def test_an_error_of_the_index_on_a_full_disk_is_named_so(tmp_path, monkeypatch):
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR

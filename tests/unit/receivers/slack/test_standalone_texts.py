@@ -147,6 +147,14 @@ def test_a_broadcast_reads_alone_in_the_channel_and_a_quiet_reply_leaves_out_the
     assert quiet.blocks[0]["text"]["text"] == "\N{MEMO} truck rolls (by Ana)"
 
 
+def test_how_many_more_circuits_there_are_is_said_once(builder):
+    other = replace(builder.alert, subject="vyvx/2", name="Backhaul")
+    for rest in (" and 1 more", ""):
+        builder.change(title=f"services of one city are degraded{rest}")
+        headline = notification.headline(builder.incident_view(builder.alert, other))
+        assert headline == f"{RED} {NAME} and 1 more: services of one city are degraded"
+
+
 def test_without_contacts_people_are_asked_to_acknowledge(builder):
     builder.change(contacts=(), fault_domain=model.FaultDomain.NONE)
     assert render_parent(builder.incident_view(), now=BEGIN).text.endswith(" · acknowledge w-7k3m")
