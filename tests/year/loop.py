@@ -29,6 +29,7 @@ class NothingLeftError(Exception):
 
 class _Future(asyncio.Future[Any]):
     number = 0
+    owner: object = None  # of what a thread of its would have done
 
     def __hash__(self) -> int:
         return self.number
@@ -132,6 +133,17 @@ class YearLoop(asyncio.BaseEventLoop):
         """Let it go on with all that has come meanwhile."""
         self._ready.extend(self._frozen.pop(owner, []))
 
+    def is_ending(self, owner: object = None) -> bool:
+        """Return whether an owner, or that of what runs, was killed or ends with this step."""
+        owner = owner or OWNER.get()
+        return owner in self.dead or self._doomed.get(owner, (1,))[0] <= 0
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Say what nothing awaited, unless that was thrown away with its process."""
+        left = context.get("task") or context.get("future")
+        if not self.is_ending(getattr(left, "owner", None)):
+            super().call_exception_handler(context)
+
     def _count_step(self, owner: object) -> None:
         steps, killed = self._doomed[owner]
         self._doomed[owner] = (steps - 1, killed)
@@ -152,7 +164,8 @@ class YearLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Future[Any]:
         """Run at once: there is no other thread."""
         del executor
-        done = self.create_future()
+        done: Any = self.create_future()
+        done.owner = OWNER.get()
         try:
             done.set_result(func(*args))
         except Exception as error:  # noqa: BLE001 - it belongs to who waits

@@ -15,7 +15,7 @@ of its first message. Laws:
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
 - who says something of announced works is answered (laws/remarks.py);
 - outside of its hours a rule does not count (laws/hours.py, laws/line_hours.py);
-- no message says that Watcher is broken;
+- no message says that Watcher is broken, and no job of its scheduler fails;
 - nothing is held for good (laws/memory.py);
 - people have their way: silences and windows (laws/silences.py), acknowledgements and escalation
   (laws/calls.py), whose turn it is (laws/rota.py), what they press (laws/people.py);

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import structlog
@@ -19,7 +20,7 @@ import structlog
 import watcher.clock
 import watcher.daemon.works
 import watcher.vendors.diagnostics.preview
-from tests.year import idle, memory
+from tests.year import idle, job_errors, memory
 from tests.year.clock import Datetime
 from tests.year.doors import Doors
 from tests.year.loop import run_to_end
@@ -60,7 +61,8 @@ async def _run(plan: Plan, doors: Doors, each_day: Callable[[Trace], None]) -> T
         asyncio.get_running_loop().call_at(seconds, each_day, world.trace)
     with tempfile.TemporaryDirectory() as folder:
         installation = Installation(world, Path(folder))
-        with closing(installation.disk):
+        loop: Any = asyncio.get_running_loop()
+        with closing(installation.disk), job_errors.recorded(world, loop):
             People(world, installation.broker)
             Carrier(world, installation.notices)
             Pressers(world, installation.slack, installation.sockets)

@@ -31,6 +31,7 @@ By `what`, its `fields`:
   the other side had asked to wait (call_record.py).
 - `ledger`: at the end: of each of the `circuits` what it was, from when to when, and whether that
   is from the vendor's own record; or the `error`.
+- `job failed`: the scheduler's `text` about it (job_errors.py).
 - `broker gone`: it restarts; `forgets`: without what it has retained.
 - `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """

@@ -1,4 +1,7 @@
-"""No message says that Watcher itself is broken: whatever happens outside, that is its fault."""
+"""Watcher itself does not break: no message says so, and no job of its scheduler fails.
+
+Whatever happens outside, that is its fault.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,5 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
         if _WORDS in text and what not in seen:
             seen.add(what)
             yield f"broken: {text!r} at {record.at}"
+    for record in trace.of("job failed"):
+        yield f"broken: {record.fields['text']!r} at {record.at}"
