@@ -89,11 +89,11 @@ class _About:
         for record in records:
             if record.fields["thread_ts"] or record.fields["method"] != "chat.postMessage":
                 continue
+            if is_clock_wrong(self._plan, record.at, record.at):
+                continue
             if not any(part.begin <= record.at for part in self._parts):
                 yield f"invented: {self._name} at {record.at}"
-            if not messages.is_down(record) or is_clock_wrong(self._plan, record.at, record.at):
-                continue
-            if not self._is_near_hours(record.at):
+            if messages.is_down(record) and not self._is_near_hours(record.at):
                 yield f"disturbed: {self._name} at {record.at}, outside of its hours"
 
     def _about_all_clears(self) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 import pytest
 
 from tests.year import oracle
+from tests.year.faults import WrongClock
 from tests.year.plan import NOC, Status, Window
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 DOWN, UP = "Feed 3 is offline", "Feed 3: recovered after 20 min: online"
 OVER = "\N{MEDIUM BLACK CIRCLE} Feed 3: outside the hours of staffed: last known offline"
+LATE = "\N{CLOCK FACE FOUR OCLOCK} Feed 3: offline (reported late) \N{MIDDLE DOT} for 30 min"
 HOURS = Window(circuit="103", start=60, end=90, zone="UTC")  # from 1 to 1.5
 
 
@@ -70,6 +72,13 @@ def test_the_end_of_the_hours_is_no_recovery():
 def test_nobody_hears_of_what_is_down_outside_of_the_hours():
     assert wrong(seen(), OUTSIDE) == []
     assert wrong(seen((2.03, DOWN), (2.43, UP)), OUTSIDE) == ["invented", "disturbed"]
+
+
+def test_hours_that_only_a_wrong_clock_has_seen_pass_are_not_held_against_anybody():
+    ahead = WrongClock(at=at(0.6), until=at(0.65), by=timedelta(days=1), daemon=0)
+    trace = seen((0.67, LATE))
+    assert wrong(trace, BEFORE) == ["lost", "invented"]
+    assert wrong(trace, replace(BEFORE, faults=(ahead,))) == ["lost"]
 
 
 NIGHT = datetime(2027, 10, 31, tzinfo=UTC)  # the clocks of Paris are put back at 01:00 UTC

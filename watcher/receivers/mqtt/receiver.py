@@ -193,7 +193,9 @@ class MqttReceiver:
             statuses=(model.IncidentStatus.RESOLVED,), limit=1_000, announcements=True
         )
         now = self._clock.now()
-        retained = [incident for incident in resolved if (expires_at(incident) or now) > now]
+        recent = [incident for incident in resolved if (expires_at(incident) or now) > now]
+        cleared = await self._cleared(recent)
+        retained = [incident for incident in recent if incident.id not in cleared]
         ours = [incident for incident in (*live, *retained) if self.name in incident.notify]
         await self._clear_strays(
             incident for incident in (*live, *resolved) if self.name not in incident.notify
@@ -203,6 +205,20 @@ class MqttReceiver:
             await self._publish_these_again(
                 [incident.id for incident in ours[first : first + CHUNK]]
             )
+
+    async def _cleared(self, resolved: Sequence[model.Incident]) -> set[str]:
+        """Return those whose documents have been removed, by a clock that was ahead.
+
+        Nothing would remove them a second time.
+        """
+        versions = {incident.id: incident.version for incident in resolved}
+        return {
+            receipt.incident
+            for receipt in await self._receipts(list(versions))
+            if receipt.receiver == self.name
+            and receipt.due is None
+            and receipt.parent_version == versions[receipt.incident]
+        }
 
     async def _clear_strays(self, incidents: Iterable[model.Incident]) -> None:
         """Remove what a receiver has published that was renamed or removed since, once."""

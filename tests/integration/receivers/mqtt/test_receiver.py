@@ -110,6 +110,19 @@ async def test_a_resolved_document_goes_after_a_day(delivery, builder, clock, mo
 
 
 @pytest.mark.broker
+async def test_what_a_clock_that_was_ahead_removed_is_not_put_back_for_good(
+    delivery, builder, clock, mosquitto
+):
+    builder.resolve()
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        clock.at = builder.incident.resolved_at + timedelta(hours=25)
+        await delivery.deliver(receiver)
+        clock.at -= timedelta(hours=24)
+        await receiver._publish_again()  # as after each connect
+        assert await retained(mosquitto.port, DOCUMENT) is None
+
+
+@pytest.mark.broker
 async def test_presence_follows_the_daemon(delivery, clock, mosquitto):
     status = "watcher/status/ops1"
     async with connected(delivery, clock, mosquitto.port), subscribed(mosquitto.port) as reader:
