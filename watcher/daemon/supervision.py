@@ -41,7 +41,7 @@ async def supervise(
             return await asyncio.create_task(run(), name=name)
         except model.WatcherError:
             raise
-        except Exception as error:  # noqa: BLE001 - the guard: logged, and reported
+        except Exception as error:  # noqa: BLE001  # the guard: logged, and reported
             failures += 1
             pause = backoff.delay(failures)
             report(unexpected.as_fault(error))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from xml.sax.saxutils import escape
 
-from reportlab.lib import colors, pagesizes, styles  # type: ignore[import-untyped] # it ships no types
-from reportlab.platypus import (  # type: ignore[import-untyped] # it ships no types
+from reportlab.lib import colors, pagesizes, styles  # type: ignore[import-untyped]  # publishes no types
+from reportlab.platypus import (  # type: ignore[import-untyped]  # publishes no types
     Paragraph,
     SimpleDocTemplate,
     Spacer,

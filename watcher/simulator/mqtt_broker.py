@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import aiomqtt
-from amqtt.broker import Broker  # type: ignore[import-untyped] # it ships no types
+from amqtt.broker import Broker  # type: ignore[import-untyped]  # publishes no types
 
 from watcher.clock import Clock
 

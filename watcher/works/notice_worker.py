@@ -116,7 +116,7 @@ def main() -> None:
     except RecursionError:
         sys.stderr.write("it is nested too deeply")
         sys.exit(NO_NOTICE)
-    except Exception as error:  # noqa: BLE001 -- whatever a message brings about is its own end alone
+    except Exception as error:  # noqa: BLE001  # whatever a message brings about is its own end alone
         sys.stderr.write(f"it cannot be read: {type(error).__name__}")
         sys.exit(NO_NOTICE)
     sys.stdout.buffer.write(msgspec.json.encode(notices))

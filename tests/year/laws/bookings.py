@@ -114,7 +114,7 @@ def _off_air(
 ) -> Iterator[str]:
     """Yield what was posted off air."""
     for record in records:
-        is_new = record.fields["method"] == "chat.postMessage" and not record.fields["thread_ts"]
+        is_new = messages.opens_thread(record)
         if not is_new or not messages.is_down(record) or is_clock_wrong(plan, record.at, record.at):
             continue
         if not any(w.begin <= record.at <= due(plan, w.end, timedelta()) for w in on_air):

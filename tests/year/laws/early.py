@@ -72,8 +72,7 @@ def _began(spans: Sequence[Outage]) -> list[Outage]:
 
 def _first_posts(records: Sequence[Record]) -> Iterator[Record]:
     for record in records:
-        is_post = record.fields["method"] == "chat.postMessage"
-        if is_post and not record.fields["thread_ts"] and messages.is_down(record):
+        if messages.opens_thread(record) and messages.is_down(record):
             yield record
 
 

@@ -201,8 +201,7 @@ class _About:
     def _disturbances(self) -> Iterator[str]:
         """Yield what was posted about it under a silence."""
         for record in (*self._records, *self._called):
-            is_new = record.fields["method"] == "chat.postMessage"
-            if not is_new or record.fields["thread_ts"] or not self._is_calm(record.at, record.at):
+            if not messages.opens_thread(record) or not self._is_calm(record.at, record.at):
                 continue
             for silence in self._silences:
                 if silence.is_sure and silence.begin < record.at < silence.end - _ROUNDING:

@@ -87,9 +87,8 @@ class _About:
     def _about_new(self, records: Sequence[Record]) -> Iterator[str]:
         """Yield what was posted outside of the hours, or late about what they do not hold."""
         for record in records:
-            if record.fields["thread_ts"] or record.fields["method"] != "chat.postMessage":
-                continue
-            if is_clock_wrong(self._plan, record.at, record.at):
+            is_new = messages.opens_thread(record)
+            if not is_new or is_clock_wrong(self._plan, record.at, record.at):
                 continue
             if not any(part.begin <= record.at for part in self._parts):
                 yield f"invented: {self._name} at {record.at}"

@@ -104,7 +104,7 @@ class _About:
 
     def _about_invented(self, series: Series) -> Iterator[str]:
         for record in self._records:
-            if record.fields["method"] != "chat.postMessage" or record.fields["thread_ts"]:
+            if not messages.opens_thread(record):
                 continue
             believed = self._believed(record.at)
             if not any(self._could_fire(series, way, at) for at in believed for way in DIRECTIONS):

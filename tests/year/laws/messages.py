@@ -99,6 +99,11 @@ def is_clear(record: Record) -> bool:
     return "recovered" in text(record)
 
 
+def opens_thread(record: Record) -> bool:
+    """Return whether a message was posted and is no reply: a thread begins with it."""
+    return record.fields["method"] == "chat.postMessage" and not record.fields["thread_ts"]
+
+
 def is_down(record: Record) -> bool:
     """Return whether a first message says that it is down."""
     is_past = text(record).startswith(_OVER) or "reported late" in text(record)

@@ -38,7 +38,7 @@ def _about(
     records = [
         record
         for record in messages.about(trace, circuit.name, NOC)
-        if record.fields["method"] == "chat.postMessage" and not record.fields["thread_ts"]
+        if messages.opens_thread(record)
     ]
     for begin, end in quiet:
         quiet_from = begin

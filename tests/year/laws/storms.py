@@ -171,8 +171,7 @@ class _About:
         ]
         is_changed = any(isinstance(fact, Reload) for fact in self._plan.facts)
         for first in self._records if self._rule.escalate and not is_changed else ():
-            is_post = first.fields["method"] == "chat.postMessage"
-            if is_post and not first.fields["thread_ts"] and messages.is_down(first):
+            if messages.opens_thread(first) and messages.is_down(first):
                 yield from self._about_call(first, called)
 
     def _about_call(self, first: Record, called: Sequence[Record]) -> Iterator[str]:

@@ -105,8 +105,7 @@ class _About:
         if self._is_doubtful(begin, end):
             return
         for record in self._records:
-            is_new = record.fields["method"] == "chat.postMessage"
-            if is_new and not record.fields["thread_ts"] and begin <= record.at < end:
+            if messages.opens_thread(record) and begin <= record.at < end:
                 yield f"disturbed: {self._name} at {record.at}, planned from {begin} to {end}"
 
     def _edges(self, begin: datetime, end: datetime) -> list[datetime]:

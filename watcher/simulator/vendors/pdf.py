@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from datetime import datetime
 
-from reportlab.lib import colors  # type: ignore[import-untyped] # it ships no types
-from reportlab.lib.pagesizes import LETTER  # type: ignore[import-untyped] # it ships no types
-from reportlab.lib.units import inch  # type: ignore[import-untyped] # it ships no types
-from reportlab.lib.utils import simpleSplit  # type: ignore[import-untyped] # it ships no types
-from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped] # it ships no types
+from reportlab.lib import colors  # type: ignore[import-untyped]  # publishes no types
+from reportlab.lib.pagesizes import LETTER  # type: ignore[import-untyped]  # publishes no types
+from reportlab.lib.units import inch  # type: ignore[import-untyped]  # publishes no types
+from reportlab.lib.utils import simpleSplit  # type: ignore[import-untyped]  # publishes no types
+from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]  # publishes no types
 
 from watcher.simulator.scenario_schema import Diagnosable, Test
 
