@@ -168,7 +168,7 @@ class YearLoop(asyncio.BaseEventLoop):
         done.owner = OWNER.get()
         try:
             done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - it belongs to who waits
+        except Exception as error:  # noqa: BLE001  # it belongs to who waits
             done.set_exception(error)
         return done
 

@@ -160,7 +160,7 @@ def why(
     _print_lines(request(config, socket, "GET", f"/why/{quote(about)}"), "why", as_json)
 
 
-def _print_lines(reply: Mapping[str, Any], key: str, as_json: bool) -> None:  # noqa: FBT001 -- ours
+def _print_lines(reply: Mapping[str, Any], key: str, as_json: bool) -> None:  # noqa: FBT001  # ours
     """Print what the daemon says: its lines for people, all of its reply for programs."""
     if as_json:
         print_json(reply)

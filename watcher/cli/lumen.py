@@ -154,7 +154,7 @@ async def _fetch(config: Path, source: str, connection: str) -> Connection:
         return await client.connection(connection)
 
 
-async def _create(  # noqa: PLR0917 -- as its command has them
+async def _create(  # noqa: PLR0917  # as its command has them
     config: Path, source: str, location: str, mbps: int, description: str, by: str
 ) -> Order:
     what = f"a connection of {model.format_mbps(mbps)} at {location}"

@@ -28,7 +28,7 @@ _NOT_THE_CARRIERS = frozenset({model.DRILL, "planned"})  # flags
 
 
 @program.command()
-def ticket(  # noqa: PLR0917 -- typer passes them by name
+def ticket(  # noqa: PLR0917  # typer passes them by name
     incident: Annotated[
         str, typer.Argument(metavar="[INCIDENT", help="The incident's id, or its first letters.")
     ] = "",

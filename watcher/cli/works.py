@@ -171,7 +171,7 @@ def _summary(notice: Mapping[str, Any]) -> str:
     return "; ".join(fact for fact in facts if fact)
 
 
-def _request(  # noqa: PLR0917 -- as request() takes them
+def _request(  # noqa: PLR0917  # as request() takes them
     config: Any, socket: Any, method: str, work: str, action: str = "", body: object = None
 ) -> Any:
     if not work:

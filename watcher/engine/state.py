@@ -34,7 +34,7 @@ from watcher.engine.timers import Timers
 REOPEN_WITHIN = timedelta(minutes=10)
 
 
-class IllegalCommand(Exception):  # noqa: N818 -- it names what the caller did, as h11's errors do
+class IllegalCommand(Exception):  # noqa: N818  # it names what the caller did, as h11's errors do
     """A command that cannot be obeyed; the message tells a person why. Nothing has changed."""
 
 

@@ -63,7 +63,7 @@ def open_session() -> aiohttp.ClientSession:
         headers={"User-Agent": "watcher"},
         middlewares=(_refuse_redirects,),
     )
-    session._retry_connection = False  # noqa: SLF001 - a change that costs money leaves once
+    session._retry_connection = False  # noqa: SLF001  # a change that costs money leaves once
     return session
 
 

@@ -85,7 +85,7 @@ async def _fold(
     return folded
 
 
-def _summarise(  # noqa: PLR0917 -- one caller, for another thread
+def _summarise(  # noqa: PLR0917  # one caller, for another thread
     folded: list[history.History],
     ruleset: engine.Ruleset,
     start: datetime,

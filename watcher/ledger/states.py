@@ -208,7 +208,7 @@ def _used(
     yield from reservation.within(bookings, IN_SERVICE, start, end, traits.pre_roll)
 
 
-def _blinded(circuit_state: CircuitState, is_seen: bool) -> CircuitState:  # noqa: FBT001 -- a value over time
+def _blinded(circuit_state: CircuitState, is_seen: bool) -> CircuitState:  # noqa: FBT001  # a value over time
     return circuit_state if is_seen or circuit_state.condition is Condition.UNUSED else _UNKNOWN
 
 
@@ -220,7 +220,7 @@ def _filled(circuit_state: CircuitState, recorded: CircuitState | None) -> Circu
     return recorded if is_open else circuit_state
 
 
-def _in_service(circuit_state: CircuitState, is_used: bool) -> CircuitState:  # noqa: FBT001 -- a value over time
+def _in_service(circuit_state: CircuitState, is_used: bool) -> CircuitState:  # noqa: FBT001  # a value over time
     return circuit_state if is_used else CircuitState(condition=Condition.UNUSED)
 
 
@@ -250,13 +250,13 @@ def _bad_times(states: Sequence[Span[CircuitState]]) -> Iterator[tuple[datetime,
             yield parts[0].start, parts[-1].end
 
 
-def _announced(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above
+def _announced(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001  # as above
     if not is_planned or circuit_state.condition not in BAD:
         return circuit_state
     return msgspec.structs.replace(circuit_state, condition=Condition.PLANNED)
 
 
-def _announced_slow(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above
+def _announced_slow(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001  # as above
     if circuit_state.condition is Condition.DOWN:
         return circuit_state
     return _announced(circuit_state, is_planned)

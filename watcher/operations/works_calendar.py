@@ -55,7 +55,7 @@ def _windows(work: Work) -> Iterator[tuple[int, WorkWindow, bool]]:
             number += 1
 
 
-def _event(  # noqa: PLR0917 -- one caller, which has just looked them up
+def _event(  # noqa: PLR0917  # one caller, which has just looked them up
     work: Work,
     number: int,
     window: WorkWindow,

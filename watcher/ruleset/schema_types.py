@@ -122,7 +122,7 @@ def parse_days(value: object) -> object:
     days: dict[object, None] = {}
     for word in words:
         if isinstance(word, list | dict):
-            raise ValueError(f"a day is a word{_DAYS_ARE}")  # noqa: TRY004 -- for pydantic
+            raise ValueError(f"a day is a word{_DAYS_ARE}")  # noqa: TRY004  # for pydantic
         days.update(dict.fromkeys(_parse_range(word) if isinstance(word, str) else (word,)))
     return tuple(days)
 

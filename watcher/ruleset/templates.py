@@ -75,7 +75,7 @@ def compile_template(source: str, environment: jinja2.Environment) -> engine.Tem
 
     def render(words: Mapping[str, object]) -> str:
         labels = words["labels"]
-        assert isinstance(labels, Mapping)  # noqa: S101 -- for mypy; engine.SubjectView gives it
+        assert isinstance(labels, Mapping)  # noqa: S101  # for mypy; engine.SubjectView gives it
         try:
             text = template.render({**words, "labels": TemplateLabels(labels)})
         except _FAILURES as error:

@@ -16,7 +16,7 @@ def _parse_span(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a duration: write it with its unit, as in 8s or 1h30m")  # noqa: TRY004 - pydantic reports ValueError alone
+        raise ValueError(f"{value!r} is not a duration: write it with its unit, as in 8s or 1h30m")  # noqa: TRY004  # pydantic reports ValueError alone
     return parse_duration(value)
 
 

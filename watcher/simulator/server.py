@@ -35,17 +35,17 @@ class Credentials:
     """What the simulated vendors accept; none of these is a secret."""
 
     vyvx_key_id: str = "123456789"
-    vyvx_secret: str = "simulated-mpa-secret"  # noqa: S105 - opens only the simulator
+    vyvx_secret: str = "simulated-mpa-secret"  # noqa: S105  # opens only the simulator
     orange_client_id: str = "simulated-orange-app"
-    orange_client_secret: str = "simulated-orange-secret"  # noqa: S105 - opens only the simulator
+    orange_client_secret: str = "simulated-orange-secret"  # noqa: S105  # opens only the simulator
     orange_operator_code: str = "OP4711"
     orange_application_id: str = "simulated-application"
     lumen_client_id: str = "simulated-lumen-app"
-    lumen_client_secret: str = "simulated-lumen-secret"  # noqa: S105 - opens only the simulator
+    lumen_client_secret: str = "simulated-lumen-secret"  # noqa: S105  # opens only the simulator
     lumen_customer_number: str = "1-SIMUL"
     lumen_sales_code: str = "SIMSALES"
-    slack_bot_token: str = "xoxb-simulated"  # noqa: S105 - opens only the simulator
-    slack_app_token: str = "xapp-simulated"  # noqa: S105 - opens only the simulator
+    slack_bot_token: str = "xoxb-simulated"  # noqa: S105  # opens only the simulator
+    slack_app_token: str = "xapp-simulated"  # noqa: S105  # opens only the simulator
     slack_channel: str = "C0123456789"
 
 

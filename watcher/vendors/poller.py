@@ -94,7 +94,7 @@ class Poller:
         """Poll at once, after the poll under way if there is one, and never within a backoff."""
         self._wakeup.set()
 
-    def set_fast(self, fast: bool) -> None:  # noqa: FBT001 - the name says what it is
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001  # the name says what it is
         """Poll at `fast_interval` instead of `interval`, or go back to it."""
         interval = (self._config.fast_interval if fast else self._config.interval).total_seconds()
         if interval != self._interval:

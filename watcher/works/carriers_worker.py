@@ -40,7 +40,7 @@ def main() -> None:
     """Answer what is asked, once."""
     logging.disable()  # it would log whole mails
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would map memory for each processor
-    import circuit_maintenance_parser as parser  # type: ignore[import-not-found]  # noqa: PLC0415 -- of the other environment
+    import circuit_maintenance_parser as parser  # type: ignore[import-not-found]  # noqa: PLC0415  # of the other environment
 
     content = sys.stdin.buffer.read()
     _sandbox().confine(memory=MEMORY, reads=True)

@@ -14,7 +14,7 @@ from tests.unit.operations.test_control_socket import InMemoryStore, serve_socke
 from watcher import cli, model
 from watcher.works import reader
 
-BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=9)  # noqa: TID251 -- the daemon's own clock decides what is past
+BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=9)  # noqa: TID251  # the daemon's own clock decides what is past
 END = BEGIN + timedelta(hours=5)
 GOOD = carrier.calendar(carrier.event(BEGIN, END))
 PAGE = carrier.lumen_page(

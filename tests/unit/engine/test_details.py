@@ -139,7 +139,7 @@ def test_recovering_while_details_are_awaited_notifies_nobody():
 
 
 def test_details_that_the_rule_leaves_out_notify_nobody():
-    where = lambda context: context["labels"].get("customer") != "acme"  # noqa: E731 -- a table's cell
+    where = lambda context: context["labels"].get("customer") != "acme"  # noqa: E731  # a table's cell
     w = detailed(where=where)
     w.poll(a="offline")
     w.step(read(), seconds(1))  # the inventory makes an acme of po_number 4711

@@ -16,7 +16,7 @@ from watcher.vendors.http import errors
 from watcher.vendors.vyvx.client import _FIRST, parse_details, parse_history
 from watcher.vendors.vyvx.statuses import StatusReader
 
-WORDS = (  # noqa: SIM905 - one word a line would fill a page
+WORDS = (  # noqa: SIM905  # one word a line would fill a page
     "data services state ingress_state time timestamp name po_number notes origins destinations"
     " reservations schedule scheduled actual activated terminal start end history events interval"
     " message id 1 entries hasNext objectInstanceId metric_name performanceValues timeStamp value"
@@ -61,7 +61,7 @@ def survives(read, body: bytes) -> None:
     try:
         read(reply(body))
     except model.TemporaryError as error:
-        assert str(error).startswith("GET /x")  # noqa: PT017 - what else is raised fails the test
+        assert str(error).startswith("GET /x")  # noqa: PT017  # what else is raised fails the test
 
 
 @pytest.mark.covers("http/any-json")

@@ -255,7 +255,7 @@ def _summary(
     return _late_fact(evaluation, rule, worst, outages[0], outages[-1], text)
 
 
-def _late_fact(  # noqa: PLR0917 -- two callers, beside it
+def _late_fact(  # noqa: PLR0917  # two callers, beside it
     evaluation: _Evaluation, rule: Rule, worst: Outage, first: Outage, last: Outage, text: str
 ) -> late_facts.LateFact:
     subject, state = evaluation.subject, worst.run.state

@@ -102,7 +102,7 @@ def _existing_incident(
     return None if existing is None or is_over(existing, ctx.now) else existing
 
 
-def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
+def _open(  # noqa: PLR0917  # one caller, which has just worked them out
     ctx: StepContext,
     rule: Rule,
     view: SubjectView,
@@ -173,7 +173,7 @@ def _reopen(
         request_diagnosis(ctx, rule, view, existing.id)
 
 
-def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
+def _join(  # noqa: PLR0917  # one caller, which has just worked them out
     ctx: StepContext,
     rule: Rule,
     view: SubjectView,

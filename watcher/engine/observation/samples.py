@@ -167,7 +167,7 @@ class _Past(Struct):
     over: set[str] = field(default_factory=set)
 
 
-def _look_ahead(  # noqa: PLR0917 -- one caller, beside it
+def _look_ahead(  # noqa: PLR0917  # one caller, beside it
     ctx: StepContext, index: RuleIndex, key: str, metric: str, times: list[datetime], past: _Past
 ) -> None:
     """Find what the samples from here on show that is over by now, once for each rule.
@@ -213,7 +213,7 @@ class _Breach(Struct):
             self.dry_run.hold(at, value)
 
 
-def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
+def _find_breaches(  # noqa: PLR0917  # one caller, beside it
     ctx: StepContext, rule: Rule, threshold: Threshold, key: str, times: list[datetime], stale: int
 ) -> tuple[bool, list[late_facts.LateFact]]:
     """Return whether the breaches in these samples are over, and the late facts that they are.

@@ -25,7 +25,7 @@ MOST_KEPT = 1_024  # by one step: those of a poll of 100,000 would be 270 MiB
 T = TypeVar("T")
 
 
-class _once(Generic[T]):  # noqa: N801 -- a decorator, as property is
+class _once(Generic[T]):  # noqa: N801  # a decorator, as property is
     """functools.cached_property as of Python 3.12: that of 3.11 takes a lock, which costs more."""
 
     def __init__(self, compute: Callable[[SubjectView], T]) -> None:

@@ -35,7 +35,7 @@ class CompileError(NamedTuple):
     what: str
 
 
-class CompileErrors(Exception):  # noqa: N818 -- several of them
+class CompileErrors(Exception):  # noqa: N818  # several of them
     """An expression does not compile."""
 
     def __init__(self, errors: tuple[CompileError, ...]) -> None:

@@ -85,12 +85,12 @@ def render(text: str, channels: Mapping[str, str] | None = None) -> Markup:
     # A hidden piece may hold another: code inside a link's label.
     html = _HIDDEN.sub(lambda match: hidden[int(match[1])], html)
     html = html.replace("</pre><br>", "</pre>")
-    return Markup(html)  # noqa: S704 - every piece of text in it has been through `_safe`
+    return Markup(html)  # noqa: S704  # every piece of text in it has been through `_safe`
 
 
 def plain(text: str) -> Markup:
     """Return a plain_text object as HTML: no marks, but emoji."""
-    return Markup(_with_emoji(_safe(text)).replace("\n", "<br>"))  # noqa: S704 - escaped just here
+    return Markup(_with_emoji(_safe(text)).replace("\n", "<br>"))  # noqa: S704  # escaped just here
 
 
 def _safe(text: str) -> str:

@@ -17,7 +17,7 @@ from aiohttp import web
 from watcher.simulator.vendors.oauth import Issuer, Outcome, credentials_of
 from watcher.simulator.world import World
 
-TOKEN_PATH = "/orange/oauth/v3/token"  # noqa: S105 - a path
+TOKEN_PATH = "/orange/oauth/v3/token"  # noqa: S105  # a path
 BASE_PATH = "/orange/api-monitoring-live/v1"
 # `m` stands for months on this API, between seconds and hours in its list.
 _SPANS = {

@@ -58,15 +58,15 @@ class Auth(Protocol):
 class NoAuth:
     """For sources without an account: simulators and tests."""
 
-    async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002 - the Protocol
+    async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002  # the Protocol
         """Add nothing."""
         return {}
 
-    def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002 - the Protocol
+    def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002  # the Protocol
         """Return False: there is nothing to renew."""
         return False
 
-    def hint(self, reply: errors.ErrorReply) -> str:  # noqa: ARG002 - the Protocol
+    def hint(self, reply: errors.ErrorReply) -> str:  # noqa: ARG002  # the Protocol
         """Name the likely mistake."""
         return "no account is configured: set `account`"
 
@@ -117,7 +117,7 @@ class Mpa:
             headers["Accept"] = self._account.accept
         return headers
 
-    def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002 - the Protocol
+    def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002  # the Protocol
         """Return False: a second signature would not be better than the first."""
         return False
 
@@ -169,7 +169,7 @@ class OAuth2:
         self._fetches = 0  # that have ended
         self._failure: model.WatcherError | None = None
 
-    async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002 - the Protocol
+    async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002  # the Protocol
         """Return the token at hand, or fetch one."""
         return {"Authorization": f"Bearer {await self._valid_token()}"}
 

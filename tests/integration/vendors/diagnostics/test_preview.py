@@ -131,7 +131,7 @@ async def test_what_is_short_and_before_a_pdf_does_not_keep_it_from_being_drawn(
 BROKEN = {
     "html": b"%PDF-1.4\n<html><body>Service unavailable</body></html>",
     "signature alone": b"%PDF-1.7",
-    "noise": b"%PDF-1.4\n" + random.Random(1).randbytes(100_000),  # noqa: S311 - no secret
+    "noise": b"%PDF-1.4\n" + random.Random(1).randbytes(100_000),  # noqa: S311  # no secret
     "nothing": b"",
 }
 

@@ -62,7 +62,7 @@ def test_any_text_is_a_pdf_or_a_sentence(text):
     try:
         assert b"%PDF-" in decode_pdf(text)
     except UnusableError as error:
-        assert str(error)  # noqa: PT017 - either outcome is right, but nothing else may be raised
+        assert str(error)  # noqa: PT017  # either outcome is right, but nothing else may be raised
 
 
 @pytest.mark.covers("diag/pdf-broken")
