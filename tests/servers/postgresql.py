@@ -23,7 +23,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
+from tests.eventually import eventually
 from tests.servers.ports import free_port, until_it_answers
 from tests.servers.programs import unavailable
 from watcher.clock import SystemClock
@@ -191,3 +193,17 @@ def postgresql_url(databases, template) -> Iterator[str]:
     """A migrated, empty database."""
     with databases.new(template) as url:
         yield url
+
+
+async def waits_for_a_lock(opened):
+    """Return once a transaction of this database waits for another one."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    async def somebody_waits():
+        async with opened.database.read() as connection:
+            return await connection.scalar(waiting)
+
+    await eventually(somebody_waits)

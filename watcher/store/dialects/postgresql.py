@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext import asyncio as engines
 
 from watcher import model
 from watcher.store import tables
@@ -36,6 +36,9 @@ from watcher.store.database import AsyncConnection
 Result = TypeVar("Result")
 
 _CONNECT_SECONDS = 5.0
+# What a transaction that nobody waits for any more may take, before its connection is closed. One
+# of 10,000 subjects takes about a second and a half.
+_FINISH_SECONDS = 5.0
 _CONNECTIONS = 5, 15  # kept, and made beyond them while there is much to do
 
 # A daemon that is stopped inside a transaction must not keep its locks for longer than its lease.
@@ -80,7 +83,7 @@ class Postgresql:
         self.name = _without_secrets(url)
         self.product = "PostgreSQL"
         self.caution = ""
-        engine = create_async_engine(
+        engine = engines.create_async_engine(
             "postgresql+asyncpg://",
             connect_args={
                 "dsn": url,  # asyncpg reads it as libpq does, several hosts and sslmode included
@@ -158,7 +161,7 @@ class Postgresql:
     async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction that writes all or nothing."""
         async with self.writer.begin() as connection:
-            return await connection.run_sync(work)
+            return await _finish(connection, work)
 
     async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction that reads one consistent state."""
@@ -227,6 +230,29 @@ class Postgresql:
     async def close(self) -> None:
         """Close every connection."""
         await self.writer.dispose()
+
+
+async def _finish(
+    connection: engines.AsyncConnection, work: Callable[[Connection], Result]
+) -> Result:
+    """Run `work` to its end even where the caller is cancelled; it is rolled back then.
+
+    asyncpg 0.32.0 waits forever for an `executemany` that was cancelled between two of its packets
+    of 128 KiB: it keeps the cancellation to itself, and sends the server nothing that it would
+    answer (`bind_execute_many` of its protocol.pyx).
+    """
+    running = asyncio.ensure_future(connection.run_sync(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        with contextlib.suppress(asyncio.CancelledError):  # once more: there is no time
+            await asyncio.wait([running], timeout=_FINISH_SECONDS)
+        if not running.done():
+            await connection.invalidate()
+            await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # of no use to a caller that has gone
+        raise
 
 
 def _application(session: str) -> str:

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from tests.eventually import eventually
 from tests.fakes import factories
+from tests.servers.postgresql import waits_for_a_lock
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import changeset, effect_writer, leadership, store, tables
@@ -49,20 +50,6 @@ async def silence(opened):
             .where(tables.daemons.c.session == opened.database.session)
             .values(until=tables.EPOCH)
         )
-
-
-async def waits_for_a_lock(opened):
-    """Return once a transaction of this database waits for another one."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-
-    async def somebody_waits():
-        async with opened.database.read() as connection:
-            return await connection.scalar(waiting)
-
-    await eventually(somebody_waits)
 
 
 async def test_the_second_daemon_is_a_standby_whatever_its_clock_says(two):
