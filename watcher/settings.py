@@ -30,7 +30,7 @@ from pydantic_settings import (
 )
 from yarl import URL
 
-from watcher import credentials, model, settings_problems, syntax_words
+from watcher import credentials, model, settings_problems, syntax_words, system_words
 from watcher.config_types import Section
 from watcher.operations.control_client import DEFAULT_PATH
 from watcher.operations.settings import Drill, Packet, Silences, Ticket
@@ -315,7 +315,9 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
     except IsADirectoryError:
         raise model.InvalidConfigError((f"{path}: is a folder; name the file in it",)) from None
     except OSError as error:
-        raise model.InvalidConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
+        raise model.InvalidConfigError(
+            (f"{path}: cannot be read: {system_words.of_error(error)}",)
+        ) from None
     except UnicodeDecodeError:
         raise model.InvalidConfigError((f"{path}: is not UTF-8 text",)) from None
     except tomllib.TOMLDecodeError as error:

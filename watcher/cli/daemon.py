@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watcher import model, ports
+from watcher import model, ports, system_words
 from watcher.cli import common, terminal
 from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_errors, print_json, request
 
@@ -224,7 +224,9 @@ def _described(file: Path) -> model.Backup:
     try:
         status = file.stat()
     except OSError as error:
-        raise model.PermanentError(f"{file} cannot be read ({error.strerror})") from error
+        raise model.PermanentError(
+            f"{file} cannot be read ({system_words.of_error(error)})"
+        ) from error
     if not file.is_file() or not status.st_size:
         raise model.PermanentError(f"{file} is not a backup: it is empty, or not a file")
     written = datetime.fromtimestamp(status.st_mtime, UTC)

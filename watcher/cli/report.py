@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watcher import model
+from watcher import model, system_words
 from watcher.cli import common
 from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config
 
@@ -145,5 +145,7 @@ def _write(file: Path, content: bytes) -> None:
     try:
         file.write_bytes(content)
     except OSError as error:
-        raise model.PermanentError(f"{file} cannot be written: {error.strerror}") from error
+        raise model.PermanentError(
+            f"{file} cannot be written: {system_words.of_error(error)}"
+        ) from error
     typer.echo(f"{file}: written")

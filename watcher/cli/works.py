@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from watcher import model
+from watcher import model, system_words
 from watcher.cli import table, terminal
 from watcher.cli.common import (
     DEFAULT_CONFIG,
@@ -68,7 +68,7 @@ def import_(
         try:
             reply = _import(file, config, socket)
         except (model.WatcherError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = system_words.of_error(error) if isinstance(error, OSError) else str(error)
             print_errors(f"{name}: not taken: {reason}")
             code = max(code, os.EX_TEMPFAIL if file == _STDIN else 1)
             continue

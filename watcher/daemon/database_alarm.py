@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from watcher import model, ports
+from watcher import model, ports, system_words
 
 log = structlog.get_logger()
 
@@ -95,4 +95,4 @@ class DatabaseAlarm:
         try:
             self._sent_marker.touch()
         except OSError as error:
-            log.warning("database alarm may be sent again", error=str(error))
+            log.warning("database alarm may be sent again", error=system_words.of_error(error))

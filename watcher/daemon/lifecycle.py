@@ -20,7 +20,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from watcher import model
+from watcher import model, system_words
 from watcher.clock import Clock
 from watcher.http import exchange
 
@@ -89,7 +89,7 @@ class Watchdog:
                     notify_alive(line)
                 except OSError as error:
                     if not unreachable:
-                        log.warning("systemd is not listening", error=str(error))
+                        log.warning("systemd is not listening", error=system_words.of_error(error))
                     unreachable = True
                 else:
                     unreachable = False

@@ -8,7 +8,6 @@ than a cap is read, counted after decompression. No error repeats a secret that 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from msgspec import Struct
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from watcher import model, text
+from watcher import model, system_words, text
 from watcher.http.redaction import Redactor, parts_of, secrets_in
 
 MEGABYTE = 1_000_000
@@ -131,14 +130,15 @@ async def exchange(
             f"{place}: the server's certificate is not trusted: {error.certificate_error}"
         ) from error
     except aiohttp.ClientConnectorError as error:
-        reason = _reason(error.os_error)
+        reason = system_words.of_error(error.os_error)
         raise UnsentError(f"{place}: cannot connect: {reason}") from error
     except aiohttp.ClientResponseError as error:
         raise model.TemporaryError(
             f"{place} sent an invalid HTTP response: {text.clean(redact(error.message))}"
         ) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        reason = text.clean(redact(str(error))) or type(error).__name__
+        words = system_words.of_error(error) if isinstance(error, OSError) else str(error)
+        reason = text.clean(redact(words)) or type(error).__name__
         raise model.TemporaryError(f"{place}: the response broke off: {reason}") from error
 
 
@@ -196,10 +196,3 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
             response.close()  # do not drain what is left of it
             raise model.TemporaryError(f"{place} answered with more than {cap / MEGABYTE:g} MB")
     return bytes(body)
-
-
-def _reason(error: OSError) -> str:
-    """Return why there is no connection: asyncio's own words for it name a function."""
-    if error.errno and error.errno > 0:  # a name that is not found has a negative one
-        return os.strerror(error.errno)
-    return error.strerror or str(error)

@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from yarl import URL
 
-from watcher import model
+from watcher import model, system_words
 from watcher.clock import Clock, Wakeup
 from watcher.http.exchange import exchange
 from watcher.oncall.rota import Rota
@@ -85,7 +85,7 @@ def _read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             body = file.read(LARGEST + 1)
     except OSError as error:
-        raise model.TemporaryError(f"{path}: {error.strerror}") from error
+        raise model.TemporaryError(f"{path}: {system_words.of_error(error)}") from error
     if len(body) > LARGEST:
         raise model.TemporaryError(f"{path} is larger than {LARGEST:,} bytes")
     return body

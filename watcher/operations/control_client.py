@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from watcher import model
+from watcher import model, system_words
 
 DEFAULT_PATH = Path("/run/watcher/control.sock")
 _PATIENCE = 300.0  # seconds between two parts of an answer: a reload or a large import takes long
@@ -45,8 +45,9 @@ def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
         try:
             answer = msgspec.json.decode(_exchange(connection, head.encode() + content))
         except (OSError, ValueError, msgspec.DecodeError, RecursionError) as error:
+            reason = system_words.of_error(error) if isinstance(error, OSError) else str(error)
             raise model.PermanentError(
-                f"{path} is not a Watcher control socket: {error}"
+                f"{path} is not a Watcher control socket: {reason}"
             ) from error
     if not isinstance(answer, dict):
         raise model.PermanentError(f"{path} is not a Watcher control socket: no JSON object")

@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from watcher import model
+from watcher import model, system_words
 from watcher.http import server as guarded
 from watcher.http.exchange import MALFORMED
 from watcher.operations.commands import CommandRejectedError
@@ -45,7 +45,7 @@ async def listen(app: web.Application, path: Path, group: str = "") -> AsyncIter
                 ours = _inode(path)
             except OSError as error:
                 raise model.PermanentError(
-                    f"cannot create the control socket {path} ({error.strerror or error}): "
+                    f"cannot create the control socket {path} ({system_words.of_error(error)}): "
                     "set [control] socket to a path in a directory that Watcher may write to"
                 ) from error
             finally:
@@ -65,7 +65,11 @@ def _give_to(path: Path, group: str) -> None:
         if path.stat().st_gid != wanted:
             os.chown(path, -1, wanted)
     except (KeyError, OSError) as error:
-        why = "there is no such group" if isinstance(error, KeyError) else error.strerror
+        why = (
+            "there is no such group"
+            if isinstance(error, KeyError)
+            else system_words.of_error(error)
+        )
         raise model.PermanentError(
             f"cannot give the control socket {path} to the group {group} ({why}): [control] group"
             " names a group that the daemon belongs to; under systemd, make it Group= of the unit"

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from watcher import engine, model, ruleset
+from watcher import engine, model, ruleset, system_words
 from watcher.rule_tests import schema
 from watcher.ruleset import yaml_document
 from watcher.ruleset.problems import Place, Problems, suggest
@@ -78,7 +78,7 @@ def _files(paths: Sequence[Path], problems: Problems) -> list[Path]:
         try:
             inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
         except OSError as error:  # a folder that is gone while it is looked through
-            problems.add(Place(path), "", f"cannot be read: {error.strerror}")
+            problems.add(Place(path), "", f"cannot be read: {system_words.of_error(error)}")
             continue
         if not inside:
             problems.add(Place(path), "", "there are no tests (*.yaml) in this directory")

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from msgspec import Struct, field
 
-from watcher import syntax_words
+from watcher import syntax_words, system_words
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.text_places import find_last
 
@@ -77,7 +77,7 @@ def load(file: Path, problems: Problems) -> Document | None:
         problems.add(Place(file), "", "is a folder; expected a file")
         return None
     except OSError as error:
-        problems.add(Place(file), "", f"cannot be read: {error.strerror}")
+        problems.add(Place(file), "", f"cannot be read: {system_words.of_error(error)}")
         return None
     if raw is None:
         problems.add(Place(file), "", f"is larger than {LARGEST:,} bytes; split it")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from watcher import model
+from watcher import model, system_words
 from watcher.text import clean
 
 _MOST_PROBLEM = 4_000  # bytes kept of what a worker writes to stderr
@@ -41,8 +41,10 @@ async def run(command: Sequence[str], data: bytes, *, largest: int) -> Answer:
         )
     except OSError as error:
         if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
-            raise model.PermanentError(f"{command[0]}: {error.strerror}") from error
-        raise model.TemporaryError(f"no process can be started: {error.strerror}") from error
+            raise model.PermanentError(f"{command[0]}: {system_words.of_error(error)}") from error
+        raise model.TemporaryError(
+            f"no process can be started: {system_words.of_error(error)}"
+        ) from error
     problem = asyncio.create_task(_tail(process.stderr))
     try:
         output = await _exchange(process, data, largest)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from watcher import config_words
+from watcher import config_words, system_words
 from watcher.simulator.quotas import Latency, Quota, Vendor
 from watcher.simulator.scenario_schema import (
     Diagnosable,
@@ -237,8 +237,11 @@ def load(file: str | Path) -> Scenario:
     except FileNotFoundError:
         names = ", ".join(shipped())
         raise ScenarioError((f"{file}: there is no such file; shipped are: {names}",)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError((f"{file}: cannot be read: {error}",)) from error
+    except OSError as error:
+        reason = system_words.of_error(error)
+        raise ScenarioError((f"{file}: cannot be read: {reason}",)) from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError((f"{file}: is not UTF-8 text",)) from error
 
 
 def parse(text: str, *, name: str) -> Scenario:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import hdrs, web
 
-from watcher import engine, model, ports
+from watcher import engine, model, ports, system_words
 from watcher.clock import Clock
 from watcher.http import server as guarded
 from watcher.operations import status
@@ -152,6 +152,6 @@ async def serve(
             yield bound
     except OSError as error:
         raise model.PermanentError(
-            f"cannot listen on {settings.listen} ({error.strerror}): "
+            f"cannot listen on {settings.listen} ({system_words.of_error(error)}): "
             "another program has it, or the host has no such address; see [web] listen"
         ) from error

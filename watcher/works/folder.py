@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 from msgspec import Struct
 
-from watcher import model
+from watcher import model, system_words
 from watcher.clock import Clock
 from watcher.text import clean
 from watcher.works.entries import UnreadError
@@ -188,12 +188,14 @@ def _write_reason(path: Path, reason: str) -> None:
     try:
         path.write_text(f"{reason}\n", encoding="utf-8")
     except OSError as error:  # a full disk: the file itself only changes its name
-        log.warning("the reason is only in the log", file=str(path), error=error.strerror)
+        log.warning(
+            "the reason is only in the log", file=str(path), error=system_words.of_error(error)
+        )
 
 
 def _failed(path: Path, what: str, error: OSError) -> model.WatcherError:
     """Return our error: a person has to act where permissions or kinds of files are wrong."""
-    sentence = f"{path} {what}: {error.strerror or type(error).__name__}"
+    sentence = f"{path} {what}: {system_words.of_error(error)}"
     if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError):
         return model.PermanentError(sentence)
     return model.TemporaryError(sentence)

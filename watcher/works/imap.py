@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from datetime import date
 
 from msgspec import Struct
 
-from watcher import model
+from watcher import model, system_words
 from watcher.text import clean
 from watcher.works import imap_syntax as syntax
 from watcher.works.imap_syntax import Line
@@ -88,10 +87,7 @@ async def session(settings: Imap, timeout: float) -> AsyncIterator[Session]:  # 
             " set works.imap.port to the one for IMAP over TLS, mostly 993"
         ) from error
     except OSError as error:
-        words = error.strerror or str(error)
-        if isinstance(error, ConnectionError) and error.errno:  # asyncio has words of its own
-            words = os.strerror(error.errno)
-        raise model.TemporaryError(f"{server}: {words}") from error
+        raise model.TemporaryError(f"{server}: {system_words.of_error(error)}") from error
     opened = Session(reader, writer, server, timeout)
     try:
         await opened.greet()
@@ -111,7 +107,7 @@ def tls_context(settings: Imap) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise model.PermanentError(
-            f"works.imap.tls.ca_file: {ca_file} cannot be read: {error.strerror or error}"
+            f"works.imap.tls.ca_file: {ca_file} cannot be read: {system_words.of_error(error)}"
         ) from error
 
 
@@ -315,7 +311,7 @@ class Session:
         except OSError as error:
             raise model.TemporaryError(
                 f"{self._server}: the connection is lost during {name}"
-                f" ({error.strerror or type(error).__name__})"
+                f" ({system_words.of_error(error)})"
             ) from error
 
     def _refusal(self, command: str, status: str) -> RefusedError:

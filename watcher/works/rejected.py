@@ -12,7 +12,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from watcher import model
+from watcher import model, system_words
 from watcher.text import clean
 
 MOST_FILES = 1_000
@@ -38,7 +38,7 @@ def keep_rejected(
         _write(kept.with_suffix(_REASON), written.encode())
         _prune(directory, keep=kept)
     except OSError as error:
-        raise model.TemporaryError(f"{directory}: {error.strerror}") from error
+        raise model.TemporaryError(f"{directory}: {system_words.of_error(error)}") from error
     return kept
 
 

@@ -187,3 +187,12 @@ def test_the_example_in_the_documentation_is_sound():
     (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
     assert len(simulator.parse(text, name="simulator.md").events) == 3
+
+
+def test_a_file_that_cannot_be_read_is_said_plainly(tmp_path):
+    with pytest.raises(script.ScenarioError, match=f"^{tmp_path}: cannot be read: Is a directory$"):
+        script.load(tmp_path)
+    odd = tmp_path / "odd.yaml"
+    odd.write_bytes(b"\xff")
+    with pytest.raises(script.ScenarioError, match=f"^{odd}: is not UTF-8 text$"):
+        script.load(odd)

@@ -14,7 +14,7 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
-from watcher import model, text
+from watcher import model, system_words, text
 from watcher.http.exchange import exchange, parse_object
 
 PATH = "api/circuits/circuits/"
@@ -51,7 +51,9 @@ def read_csv(path: Path) -> list[Circuit]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise model.PermanentError(f"{path} cannot be read: {error.strerror}") from error
+        raise model.PermanentError(
+            f"{path} cannot be read: {system_words.of_error(error)}"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise model.PermanentError(f"{path} is not a CSV file in UTF-8") from error
     headers = {str(name).strip().casefold(): name for name in (rows[0] if rows else ())}

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from watcher import model
+from watcher import model, system_words
 from watcher.cli.common import print_errors
 from watcher.cli.setup import shipped, starter
 
@@ -108,5 +108,7 @@ def _write(path: Path, text: str) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise model.PermanentError(f"{path} cannot be written: {error.strerror}") from error
+        raise model.PermanentError(
+            f"{path} cannot be written: {system_words.of_error(error)}"
+        ) from error
     return True

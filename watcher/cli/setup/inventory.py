@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from watcher import model
+from watcher import model, system_words
 from watcher.cli.common import DEFAULT_CONFIG, Config, print_errors
 from watcher.cli.setup import circuits
 from watcher.cli.setup.circuits import Circuit
@@ -174,4 +174,6 @@ def _write(path: Path, document: str) -> None:
     except FileExistsError as error:
         raise model.PermanentError(f"{path} exists: name a new file, and merge the two") from error
     except OSError as error:
-        raise model.PermanentError(f"{path} cannot be written: {error.strerror}") from error
+        raise model.PermanentError(
+            f"{path} cannot be written: {system_words.of_error(error)}"
+        ) from error

@@ -12,7 +12,7 @@ import ssl
 
 from yarl import URL
 
-from watcher import model
+from watcher import model, system_words
 
 
 async def reach(address: str, left_out: str) -> tuple[str, tuple[str, ...]]:
@@ -28,7 +28,7 @@ async def reach(address: str, left_out: str) -> tuple[str, tuple[str, ...]]:
             f"{where}: its certificate is not valid: {error.verify_message}"
         ) from error
     except OSError as error:
-        why = error.strerror or str(error)
+        why = system_words.of_error(error)
         raise model.PermanentError(f"{where} cannot be reached: {why}") from error
     writer.close()
     with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import meta, nodes, sandbox
 
-from watcher import model
+from watcher import model, system_words
 from watcher.receivers.slack import notification
 from watcher.receivers.slack.blocks import escape
 from watcher.text import TemplateLabels
@@ -121,8 +121,10 @@ def load(path: Path) -> MessageTemplate:
     """Read a template. Raises RenderingError."""
     try:
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RenderingError(f"cannot be read: {error}") from error
+    except OSError as error:
+        raise RenderingError(f"cannot be read: {system_words.of_error(error)}") from error
+    except UnicodeDecodeError as error:
+        raise RenderingError("is not UTF-8 text") from error
     return MessageTemplate(source, path.name)
 
 

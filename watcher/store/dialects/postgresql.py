@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext import asyncio as engines
 
-from watcher import model
+from watcher import model, system_words
 from watcher.store import tables
 from watcher.store.database import AsyncConnection
 
@@ -141,7 +141,7 @@ class Postgresql:
         words = str(getattr(cause, "__cause__", None) or cause).partition("\n")[0]
         if not state and isinstance(cause, OSError):
             advice = "cannot be reached: is it running, are host and port in [store] url right?"
-            return f"database {self.name} {advice} ({words or type(cause).__name__})", True
+            return f"database {self.name} {advice} ({system_words.of_error(cause)})", True
         advice = next(
             (advice for code, advice in _ADVICE.items() if state.startswith(code)),
             "rejected a statement" if state else "closed the connection",

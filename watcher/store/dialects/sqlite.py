@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from watcher import model
+from watcher import model, system_words
 from watcher.store import tables
 from watcher.store.database import AsyncConnection
 from watcher.store.dialects.sqlite_threads import ThreadedEngine, begin_with
@@ -260,8 +260,8 @@ def _translate(error: OSError, path: Path) -> model.TemporaryError | model.Perma
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return model.TemporaryError(f"database {path} {ADVICE[sqlite3.SQLITE_FULL]}")
     return model.PermanentError(
-        f"database {path} cannot be created ({error.strerror}): check the permissions of"
-        f" {path.parent}"
+        f"database {path} cannot be created ({system_words.of_error(error)}): check the"
+        f" permissions of {path.parent}"
     )
 
 

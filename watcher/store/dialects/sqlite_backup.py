@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from watcher import model
+from watcher import model, system_words
 from watcher.store.dialects import sqlite
 
 
@@ -56,8 +56,8 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
         )
     except OSError as error:
         raise model.PermanentError(
-            f"{file} cannot be created ({error.strerror}): check that its directory exists, and its"
-            " permissions"
+            f"{file} cannot be created ({system_words.of_error(error)}): check that its directory"
+            " exists, and its permissions"
         ) from error
     part = Path(name)
     try:
@@ -68,7 +68,9 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
         _sync_folder(file.absolute().parent)
         return file.stat().st_size
     except OSError as error:
-        raise model.PermanentError(f"{file} cannot be saved ({error.strerror})") from error
+        raise model.PermanentError(
+            f"{file} cannot be saved ({system_words.of_error(error)})"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
         os.close(handle)  # not before: it would take SQLite's locks on the copy away
@@ -126,7 +128,7 @@ def restore(
             part.unlink(missing_ok=True)
             os.close(handle)
     except OSError as error:
-        raise model.PermanentError(f"{words.failed} ({error.strerror})") from error
+        raise model.PermanentError(f"{words.failed} ({system_words.of_error(error)})") from error
     finally:
         lock.release()
     return before

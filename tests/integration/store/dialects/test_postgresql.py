@@ -65,6 +65,9 @@ async def test_a_server_that_is_not_there_is_temporary_and_no_password_is_shown(
     words = rf"database watcher on 127\.0\.0\.1:{unused_tcp_port} cannot be reached"
     with pytest.raises(model.TemporaryError, match=words) as caught:
         await open_and_close(url)
+    assert str(caught.value).endswith(
+        "are host and port in [store] url right? (Connection refused)"
+    )
     assert "hunter2" not in str(caught.value)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes.slack_channel import shown
 from watcher.receivers.slack.message import render_parent
-from watcher.receivers.slack.template import MessageTemplate, RenderingError
+from watcher.receivers.slack.template import MessageTemplate, RenderingError, load
 
 
 def render(builder, clock, source, **more):
@@ -84,6 +84,14 @@ def test_a_long_template_stays_within_a_section(builder, clock):
 def test_a_template_that_cannot_work_is_refused_when_it_is_read(source, problem):
     with pytest.raises(RenderingError, match=problem):
         MessageTemplate(source, "noc.txt")
+
+
+def test_a_template_that_cannot_be_read_is_said_plainly(tmp_path):
+    with pytest.raises(RenderingError, match=r"^cannot be read: Is a directory$"):
+        load(tmp_path)
+    (tmp_path / "noc.txt").write_bytes(b"\xff")
+    with pytest.raises(RenderingError, match=r"^is not UTF-8 text$"):
+        load(tmp_path / "noc.txt")
 
 
 def test_a_template_reaches_nothing_but_its_words(builder, clock):

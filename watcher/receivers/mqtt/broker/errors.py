@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
-from watcher import model
+from watcher import model, system_words
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt.broker import client as mqtt_client
 
@@ -101,7 +99,9 @@ def translate(
 
 def words_of(error: Exception) -> str:
     """Return what an error says, without the number that the system has for it."""
-    return re.sub(r"\[Errno -?\d+\] ", "", str(error))
+    if isinstance(error, OSError):
+        return system_words.of_error(error)
+    return system_words.of_text(str(error))
 
 
 def refused(place: str, topic: str, refusal: mqtt_client.Refusal, user: str) -> str:

@@ -73,8 +73,9 @@ class LeaderPresence:
                     await self._speak(client)
             except (aiomqtt.MqttError, OSError) as error:
                 failures += 1
-                self._error = str(error) if errors.is_permanent(error) else ""
-                log.debug("leader connection lost", error=str(error))
+                reason = errors.words_of(error)
+                self._error = reason if errors.is_permanent(error) else ""
+                log.debug("leader connection lost", error=reason)
             await asyncio.sleep(reconnect.BACKOFF.delay(max(1, failures), self._jitter()))
 
     async def _speak(self, client: mqtt_client.Client) -> None:
