@@ -282,6 +282,8 @@ async def test_a_manual_diagnosis_prints_its_findings_and_keeps_the_pdf(connecte
         assert (code, err) == (0, ""), out
         assert out.startswith("SVC1: No trouble found")
         assert (home / "report.pdf").read_bytes() == world.world.runs[-1].pdf
+        code, _, err = await run_beside("diagnose", "SVC1", "--output", "gone/x", home=home)
+        assert (code, err) == (1, "gone/x cannot be written: No such file or directory\n")
 
 
 async def test_an_unknown_service_is_reported_in_one_line(connected, home):

@@ -157,6 +157,21 @@ def print_json(value: object) -> None:
     typer.echo(text.escaped_json(document))
 
 
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file, or to standard output for `-`. Raises PermanentError where it cannot be."""
+    from watcher import model, system_words
+
+    if str(file) == "-":
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise model.PermanentError(
+            f"{file} cannot be written: {system_words.of_error(error)}"
+        ) from error
+
+
 def in_journal() -> bool:
     """Return whether stderr leads to the journal, as it does for a service."""
     if "JOURNAL_STREAM" not in os.environ:

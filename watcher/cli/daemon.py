@@ -171,7 +171,7 @@ def diagnose(
         print_errors(f"{service_id}: no report: {result.message}")
         raise typer.Exit(1)
     if output is not None:
-        output.write_bytes(result.report_files.pdf)
+        common.write_file(output, result.report_files.pdf)
         if not as_json:
             typer.echo(f"{output}: {result.report.size} bytes, sha256 {result.report.sha256}")
 

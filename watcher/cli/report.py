@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watcher import model, system_words
+from watcher import model
 from watcher.cli import common
 from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config
 
@@ -75,9 +74,9 @@ def report(
     elif csv:
         typer.echo(text.outages_csv(shown) if outages else text.csv_text(shown), nl=False)
     elif html is not None:
-        _write(html, page.html(shown).encode())
+        common.write_file(html, page.html(shown).encode())
     elif pdf is not None:
-        _write(pdf, _pdf(shown))
+        common.write_file(pdf, _pdf(shown))
     else:
         for line in text.lines(shown):
             typer.echo(line)
@@ -135,17 +134,3 @@ def _parse_label(text: str) -> tuple[str, str]:
     if not sign or not name:
         raise typer.BadParameter(f"{text!r} is not a label: write NAME=VALUE, as in site=NYC")
     return name, value
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file. Raises PermanentError where it cannot be written."""
-    if str(file) == "-":
-        sys.stdout.buffer.write(content)
-        return
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        raise model.PermanentError(
-            f"{file} cannot be written: {system_words.of_error(error)}"
-        ) from error
-    typer.echo(f"{file}: written")

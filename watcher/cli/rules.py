@@ -20,6 +20,7 @@ from watcher.cli.common import (
     collect_seldom,
     print_json,
     stored_id,
+    write_file,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run_tests(
 
     results = runner.run(paths or DEFAULT_TESTS)
     if junit is not None:
-        junit.write_bytes(runner.junit(results))
+        write_file(junit, runner.junit(results))
     if as_json:
         print_json(runner.documents(results))
     else:
@@ -180,7 +181,7 @@ def capture(
     if output is None:
         typer.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8")
+    write_file(output, text.encode())
     typer.echo(f"{output}: written; run it with `watcher test {output}`")
 
 

@@ -167,6 +167,14 @@ def test_what_cannot_be_captured_is_reported_in_a_sentence(installation, watcher
     assert (code, out, "cannot be captured" in err) == (1, "", True)
 
 
+def test_a_file_that_cannot_be_written_is_said_in_a_sentence(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
+    assert watcher("capture", incident.id, "--output", "captured.yaml")[0] == 0
+    refusal = (1, "", "gone/x cannot be written: No such file or directory\n")
+    assert watcher("capture", incident.id, "--output", "gone/x") == refusal
+    assert watcher("test", "captured.yaml", "--junit", "gone/x") == refusal
+
+
 def test_an_incident_learned_late_is_not_captured_from_polls(installation, watcher):
     alarm = model.AlarmRecord(
         state="offline", start=START + timedelta(seconds=70), end=START + timedelta(seconds=95)
