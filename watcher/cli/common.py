@@ -7,10 +7,11 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -20,6 +21,8 @@ from watcher import text
 
 if TYPE_CHECKING:
     from watcher import ports
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 Config = Annotated[
     Path,
@@ -93,6 +96,25 @@ def request(
     from watcher.operations import control_client
 
     return control_client.ask(socket or _socket_of(config), method, resource, body)
+
+
+def choice(words: type[Choice]) -> Callable[[str], Choice]:
+    """Return the parser of an option that takes one of these words.
+
+    Its help and completion know them by its type; only the refusal is not typer's own.
+    """
+
+    def parse(given: str) -> Choice:
+        require_one_of(given, tuple(words))
+        return words(given)
+
+    return parse
+
+
+def require_one_of(given: str, allowed: Sequence[str]) -> None:
+    """Raise BadParameter for what is not one of the words that are allowed."""
+    if given not in allowed:
+        raise typer.BadParameter(f"{given!r} is none of {', '.join(allowed)}")
 
 
 def is_whole_id(given: str) -> bool:

@@ -276,7 +276,12 @@ def restore(
 
 @program.command()
 def schema(
-    what: Annotated[Schema, typer.Argument(metavar="SCHEMA", help="Which schema to print.")],
+    what: Annotated[
+        Schema,
+        typer.Argument(
+            metavar="SCHEMA", help="Which schema to print.", parser=common.choice(Schema)
+        ),
+    ],
 ) -> None:
     """Print a JSON Schema, or the AsyncAPI document of what is on MQTT."""
     match what:

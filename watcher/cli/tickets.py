@@ -17,6 +17,7 @@ from watcher.cli.common import (
     By,
     Config,
     Socket,
+    choice,
     full_id,
     print_json,
     request,
@@ -35,7 +36,10 @@ def ticket(  # noqa: PLR0917  # typer passes them by name
     number: Annotated[str, typer.Argument(metavar="NUMBER]", help="The carrier's number.")] = "",
     url: Annotated[str, typer.Option(metavar="URL", help="Where the ticket can be read.")] = "",
     state: Annotated[
-        model.TicketState | None, typer.Option(help="Where it stands, as the carrier says.")
+        model.TicketState | None,
+        typer.Option(
+            help="Where it stands, as the carrier says.", parser=choice(model.TicketState)
+        ),
     ] = None,
     by: By = "",
     config: Config = DEFAULT_CONFIG,

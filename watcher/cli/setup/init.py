@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from watcher import model, system_words
-from watcher.cli.common import print_errors
+from watcher.cli.common import print_errors, require_one_of
 from watcher.cli.setup import shipped, starter
 
 program = typer.Typer()
@@ -92,8 +92,7 @@ def _chosen(
         if typer.confirm(f"{question} {what[:1].upper()}{what[1:]}?", default=False)
     ]
     for word in given:
-        if word not in valid:
-            raise typer.BadParameter(f"{word!r} is none of {', '.join(valid)}")
+        require_one_of(word, tuple(valid))
     if not given:
         raise model.PermanentError(f"nothing was chosen: {question.lower()}")
     return [kind for kind in valid if kind in given]
