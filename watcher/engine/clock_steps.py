@@ -78,7 +78,7 @@ def move(ctx: StepContext, by: timedelta) -> None:
     """Move every time of Watcher's own."""
     state = ctx.state
     silent = {
-        key: samples.silent_since(ctx, key)
+        key: samples.measured_until(ctx, key)
         for key, subject in state.subjects.items()
         if subject.source in state.ruleset.sources and state.rule_index[subject.source].no_datas
     }

@@ -12,7 +12,7 @@ from watcher.engine import alerts, details
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import incidents, messages, remedies, reminders
-from watcher.engine.observation import missing_subjects, polls, samples
+from watcher.engine.observation import missing_subjects, polls
 from watcher.engine.rules.rule import InventoryEntry
 from watcher.engine.state import IllegalCommand
 from watcher.engine.works import notices
@@ -199,8 +199,7 @@ def details_read(ctx: StepContext, event: model.DetailsRead) -> None:
         missing_subjects.evaluate_vanished(ctx, subject.key)
         return
     if seen is Visibility.SEEN:
-        polls.evaluate_changed(ctx, state.rule_index[subject.source], answered)
-        samples.evaluate_no_data(ctx, subject.key)  # it may be on air by what the details say
+        polls.evaluate_known(ctx, answered)  # it may be on air by what the details say
     for alert in state.alerts_on(subject.key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
 

@@ -99,7 +99,7 @@ def _stop_waiting(ctx: StepContext, key: str) -> None:
     if subject is None:
         return
     if state.visibility(subject.source) is Visibility.SEEN and not subject.missed:
-        polls.evaluate_changed(ctx, state.rule_index[subject.source], subject)
+        polls.evaluate_known(ctx, subject)
     elif state.visibility(subject.source) is Visibility.SEEN:
         missing_subjects.evaluate_end(ctx, key)
     for alert in state.alerts_on(key, AlertState.PENDING):
@@ -151,7 +151,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
         if state.visibility(subject.source) is not Visibility.SEEN:
             ctx.await_poll(subject.source)  # so that its next complete poll judges everything
         elif not state.is_awaited(subject.source) and not subject.missed:
-            polls.evaluate_changed(ctx, state.rule_index[subject.source], subject)
+            polls.evaluate_known(ctx, subject)
 
 
 def _is_watched(state: State, alert: model.Alert) -> bool:

@@ -45,11 +45,13 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     if event.complete:
         missing_subjects.count_missing(ctx, event)
     again |= rechecks | _to_recheck(ctx, source, first=first, unseen=before is not _SEEN)
+    looks_again = first or before is not _SEEN
+    _evaluate_silences(ctx, source, rechecks - unread, all_of_them=looks_again)
     if again:
         _evaluate_again(ctx, source, again, evaluated, unread, broken=broken)
     _fire_due(ctx, source, unread)
     _join_storm(ctx)
-    if first or before is not _SEEN:
+    if looks_again:
         _reschedule(ctx, source)
     schedule.poll_evaluated(ctx, source, after_gap=unseen)
 
@@ -79,10 +81,14 @@ def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> 
     again = _keys_of(ctx, source) if first else set()
     if unseen:
         again |= {alert.subject for alert in state.alerts_of(source)}
-    if state.rule_index[source].no_datas and (first or unseen):
-        for key in sorted(_keys_of(ctx, source)):
-            samples.evaluate_no_data(ctx, key)
     return again
+
+
+def _evaluate_silences(ctx: StepContext, source: str, keys: set[str], *, all_of_them: bool) -> None:
+    """Evaluate how long subjects have been silent, which no poll tells by itself."""
+    if ctx.state.rule_index[source].no_datas:
+        for key in sorted(_keys_of(ctx, source) if all_of_them else keys):
+            samples.evaluate_no_data(ctx, key)
 
 
 def _in_order(ctx: StepContext, again: set[str], left_out: set[str]) -> list[str]:
@@ -129,6 +135,15 @@ def evaluate_changed(
         alerts.settle(ctx, key)
 
 
+def evaluate_known(ctx: StepContext, subject: model.Subject) -> None:
+    """Evaluate what can change without a poll: by a rule, a schedule, details, or time.
+
+    That is everything but thresholds, which their next sample decides.
+    """
+    evaluate_changed(ctx, ctx.state.rule_index[subject.source], subject)
+    samples.evaluate_no_data(ctx, subject.key)
+
+
 def phase_edge(ctx: StepContext, key: str) -> None:
     """Evaluate that a reservation's phase may have changed, unless its source cannot be seen."""
     state = ctx.state
@@ -141,8 +156,7 @@ def phase_edge(ctx: StepContext, key: str) -> None:
     if state.is_awaited(subject.source) or state.visibility(subject.source) is not _SEEN:
         ctx.add_recheck(subject.source, key)
     elif not subject.missed:
-        evaluate_changed(ctx, state.rule_index[subject.source], subject)
-        samples.evaluate_no_data(ctx, key)
+        evaluate_known(ctx, subject)
         if state.alerts_on(key, AlertState.PENDING):
             ctx.request(model.PollNeeded(source=subject.source))
     else:

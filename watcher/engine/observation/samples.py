@@ -325,12 +325,31 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
         ctx.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
         if alert is None:
             return
-    result = conditions.Truth(due <= ctx.now)
+    goes_on = alert is not None and _is_still_silent(ctx, alert)
+    result = conditions.Truth(due <= ctx.now or goes_on)
     alerts.apply(ctx, rule, key, conditions.narrow(ctx, rule, key, result), at=ctx.now)
 
 
+def _is_still_silent(ctx: StepContext, alert: model.Alert) -> bool:
+    """Return whether nothing has been measured since the silence that people know of.
+
+    Nothing else ends that: not that its source can be seen again, nor a rule that waits longer.
+    """
+    if alert.state not in {AlertState.FIRING, AlertState.RESOLVED}:
+        return False
+    measured = measured_until(ctx, alert.subject)
+    granularity = ctx.state.ruleset.sources[model.source_of(alert.subject)].granularity
+    return measured is not None and measured + granularity < alert.since
+
+
 def silent_since(ctx: StepContext, key: str) -> datetime | None:
-    """Return since when a subject has been silent: for one never measured, since it is listed.
+    """Return since when a subject has been silent while its source could be seen."""
+    measured, seen = measured_until(ctx, key), ctx.state.health[model.source_of(key)].seen_since
+    return measured if measured is None or seen is None else max(measured, seen)
+
+
+def measured_until(ctx: StepContext, key: str) -> datetime | None:
+    """Return when the next sample was due: for one never measured, from when it is listed.
 
     That is by the time of its newest sample, but where the clock was set since that arrived, the
     silence until then counts as long as it was.
@@ -345,7 +364,6 @@ def silent_since(ctx: StepContext, key: str) -> datetime | None:
             return None
         # Its last samples may be older than a restart loads.
         newest = subject.vendor_time or subject.listed_at or subject.since
-    health = ctx.state.health[source]
     newest += ctx.state.ruleset.sources[source].settle  # the next one is held back for as long
-    since = [at for at in (newest, health.seen_since, health.stepped_at) if at is not None]
-    return max(since)
+    stepped_at = ctx.state.health[source].stepped_at
+    return newest if stepped_at is None else max(newest, stepped_at)

@@ -1,8 +1,9 @@
 """`no_data`: how long a subject is silent, measured or not."""
 
 import pytest
+from msgspec.structs import replace
 
-from tests.fakes.engine_world import START, minutes, rule, world
+from tests.fakes.engine_world import START, World, minutes, rule, ruleset, seconds, world
 from watcher import engine, model
 
 SILENT = rule(
@@ -96,3 +97,125 @@ def test_another_change_of_the_line_does_not_begin_its_silence_again(w):
     w.restart()
     poll(w, 61, line={"utilization": None, "state": "up"})
     assert state(w) == "firing"
+
+
+def measured(w, at, of):
+    """Poll, and get the value of another minute."""
+    return poll(w, at, samples=[sample(of)], line={"utilization": 40.0})
+
+
+def test_a_silence_that_people_know_of_outlasts_a_time_in_which_nobody_saw_its_source(w):
+    poll(w, 0)
+    poll(w, 61)
+    w.fail(minutes(62), source="evpl", permanent=True)
+    poll(w, 63)
+    poll(w, 64)
+    assert (state(w), w.incident.status) == ("firing", model.IncidentStatus.OPEN)
+    measured(w, 66, of=65)
+    assert w.incident.resolution is model.Resolution.RECOVERED
+
+
+def test_one_that_a_person_has_closed_is_not_reported_again_after_such_a_time(w):
+    poll(w, 0)
+    poll(w, 61)
+    w.step(model.ResolvedByHand(incident=w.incident.id, by="ana"), minutes(62))
+    w.fail(minutes(63), source="evpl", permanent=True)
+    for at in (64, 65, 124, 130):
+        poll(w, at)
+    assert (state(w), len(w.incidents)) == ("resolved", 1)
+
+
+def test_a_rule_that_waits_longer_does_not_end_a_silence_that_people_know_of(w):
+    poll(w, 0)
+    poll(w, 61)
+    w.ruleset = ruleset(replace(SILENT, condition=engine.NoData(after=minutes(240))))
+    w.step(engine.Reloaded(ruleset=w.ruleset), minutes(62))
+    poll(w, 65)
+    w.restart()
+    poll(w, 70)
+    assert state(w) == "firing"
+    measured(w, 75, of=72)
+    assert state(w) is None
+
+
+def test_nor_does_a_clock_that_is_set_after_such_a_time(w):
+    poll(w, 0)
+    poll(w, 61)
+    w.fail(minutes(62), source="evpl", permanent=True)
+    poll(w, 63)
+    w.now += minutes(10)
+    w._step(model.ClockStepped(by=minutes(10)))
+    poll(w, 75)
+    poll(w, 76)
+    assert state(w) == "firing"
+
+
+def test_what_a_clock_did_before_does_not_shorten_a_time_in_which_nobody_saw_a_source(w):
+    poll(w, 0)
+    w.now += minutes(10)
+    w._step(model.ClockStepped(by=minutes(10)))
+    w.fail(minutes(21), source="evpl", permanent=True)
+    poll(w, 75)
+    poll(w, 76)
+    assert state(w) is None
+    poll(w, 135)
+    poll(w, 136)
+    assert state(w) == "firing"
+
+
+def test_a_rule_that_a_reload_adds_finds_what_is_silent_already(w):
+    w = World(ruleset(rule(sources=("evpl",))))
+    poll(w, 0)
+    poll(w, 100)
+    w.ruleset = ruleset(SILENT)
+    w.step(engine.Reloaded(ruleset=w.ruleset), minutes(100.5))
+    assert state(w) == "pending"  # the next poll confirms it
+    poll(w, 101)
+    assert state(w) == "firing"
+
+
+def test_a_silence_that_began_in_a_skipped_time_is_found_by_the_next_poll_after_it():
+    w = skipping(SILENT, begin=10, end=90)
+    for at in range(0, 90, 10):
+        poll(w, at)
+    assert state(w) is None
+    poll(w, 91)
+    assert state(w) == "firing"
+
+
+def test_a_silence_that_ended_in_a_skipped_time_is_over_with_the_next_poll_after_it():
+    w = skipping(SILENT, begin=70, end=90)
+    poll(w, 0)
+    poll(w, 61)
+    measured(w, 75, of=73)
+    assert state(w) == "firing"
+    poll(w, 91, line={"utilization": 40.0})
+    assert w.incident.resolution is model.Resolution.RECOVERED
+
+
+def test_a_schedule_that_nobody_reads_again_ends_a_silence_with_its_booking():
+    w = world(replace(SILENT, sources=frozenset({"vyvx"})), detailed=True)
+    booking = model.Booking(id="1", scheduled=model.Window(start=START, end=START + minutes(90)))
+    w.poll(minutes(0), a="online")
+    details = model.Details(labels={}, bookings=(booking,))
+    for at in (1, 61):
+        w.poll(minutes(at), a="online")
+        w.step(model.DetailsRead(subject="vyvx/a", details=details), minutes(at))
+    assert w.alert("vyvx/a", "silent") == "firing"
+    w.wait_until(START + minutes(90) + seconds(4))
+    assert w.alert("vyvx/a", "silent") == "firing"
+    w.wait_until(START + minutes(90) + seconds(6))
+    assert w.incident.resolution is model.Resolution.ENDED
+
+
+def skipping(*rules, begin, end):
+    """A world in which maintenance skips every line from `begin` to `end`."""
+    opens, closes = START + minutes(begin), START + minutes(end)
+    window = engine.Maintenance(
+        name="works",
+        matchers=(model.Matcher(name="source", value="evpl"),),
+        is_open=lambda at: opens <= at < closes,
+        next_edge=lambda at: min((edge for edge in (opens, closes) if edge > at), default=None),
+        action=engine.WindowAction.SKIP,
+    )
+    return World(replace(ruleset(*rules), maintenance=(window,)))
