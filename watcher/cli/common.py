@@ -20,7 +20,7 @@ import typer
 from watcher import text
 
 if TYPE_CHECKING:
-    from watcher import ports
+    from watcher import model, ports
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -151,11 +151,18 @@ def full_id(config: Path, socket: Path | None, given: str) -> str:
     return complete_id(given, request(config, socket, "GET", f"/incidents/{prefix}/ids")["ids"])
 
 
-async def stored_id(reader: ports.IncidentReader, given: str) -> str:
-    """Return the incident's id that begins so in the store; what fits none as it is."""
-    if is_whole_id(given):
-        return given
-    return complete_id(given, await reader.incident_ids(with_kind(given)))
+async def stored_view(reader: ports.IncidentReader, given: str) -> model.IncidentView:
+    """Return the stored incident whose id begins so. Raises PermanentError where there is none."""
+    from watcher import model
+    from watcher.operations import links
+
+    identity = given
+    if not is_whole_id(given):
+        identity = complete_id(given, await reader.incident_ids(with_kind(given)))
+    view = await reader.incident_view(identity)
+    if view is None:
+        raise model.PermanentError(links.no_incident(identity))
+    return view
 
 
 def with_kind(given: str, kind: str = "w-") -> str:

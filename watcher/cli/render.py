@@ -71,11 +71,7 @@ async def _view(url: str, incident: str) -> model.IncidentView:
     from watcher.store import store
 
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        identity = await common.stored_id(database.queries, incident)
-        view = await database.queries.incident_view(identity)
-    if view is None:
-        raise model.PermanentError(f"there is no incident {incident!r}: see `watcher incidents`")
-    return view
+        return await common.stored_view(database.queries, incident)
 
 
 def _message(settings: Settings, name: str, view: model.IncidentView) -> SlackMessage:

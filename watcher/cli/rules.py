@@ -19,7 +19,7 @@ from watcher.cli.common import (
     Config,
     collect_seldom,
     print_json,
-    stored_id,
+    stored_view,
     write_file,
 )
 
@@ -191,10 +191,7 @@ async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, 
     from watcher.store import store
 
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        incident = await stored_id(database.queries, incident)
-        view = await database.queries.incident_view(incident)
-        if view is None:
-            raise model.PermanentError(f"there is no incident {incident}")
+        view = await stored_view(database.queries, incident)
         capture = Capture(view, rules, until=await _last_seen(database, view.incident.opened_at))
         async for record in database.journal.records(capture.since):
             capture.feed(record)

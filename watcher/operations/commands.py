@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from watcher import model, ports
 from watcher.backoff import Backoff
 from watcher.clock import Clock, Wakeup, token
-from watcher.operations import people, silences
+from watcher.operations import links, people, silences
 from watcher.operations.carrier_packet import NOTHING_OF_OURS, PacketOptions, render_packet
 from watcher.operations.silences import SilencePlan, SilenceRequest
 from watcher.text import clean
@@ -311,7 +311,7 @@ class CommandService:
         """Read an incident, resolved or not."""
         view = await self._reader.incident_view(incident)
         if view is None:
-            raise CommandRejectedError(HTTPStatus.NOT_FOUND, f"there is no incident {incident}")
+            raise CommandRejectedError(HTTPStatus.NOT_FOUND, links.no_incident(incident))
         return view
 
     def _check_allowed(self, view: model.IncidentView, action: str) -> None:

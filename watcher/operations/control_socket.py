@@ -28,6 +28,7 @@ from watcher.operations import (
     control_listener,
     documents,
     explain,
+    links,
     people,
     works,
 )
@@ -240,7 +241,8 @@ class ControlSocket:
         lines = await explain.explain(self._reader, key, self._clock.now(), self._by_time)
         if lines:
             return _json({"why": lines})
-        return refuse(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")
+        refusal = links.no_subject(key) if "/" in key else links.no_incident(key)
+        return refuse(HTTPStatus.NOT_FOUND, refusal)
 
     async def _get_packet(self, request: web.Request) -> web.Response:
         return _json({"packet": await self._commands.packet(request.match_info["id"])})

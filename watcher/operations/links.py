@@ -1,10 +1,20 @@
-"""Where the pages of incidents are, for those who read of them elsewhere. Pure."""
+"""Where incidents can be read, for those who hear of them elsewhere or look for one. Pure."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from watcher import model
+
+
+def no_incident(identity: str) -> str:
+    """Return the refusal for an incident that is not there, with where to look."""
+    return f"there is no incident {identity}; see `watcher incidents --all` or the board"
+
+
+def no_subject(key: str) -> str:
+    """Return the refusal for a subject that is not there, with where to look."""
+    return f"there is no subject {key}; see Services on the board"
 
 
 class Addresses(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from watcher import engine, model, ports
 from watcher.clock import Clock
-from watcher.operations import documents, status
+from watcher.operations import documents, links, status
 from watcher.operations.links import Addresses
 from watcher.web import middleware, query, triage
 from watcher.web.announced import AnnouncedWorks
@@ -245,7 +245,7 @@ class Api:
         async with self._read_limit.slot():
             view = await self._reader.incident_view(incident)
         if view is None:
-            raise HttpError(404, f"there is no incident {incident}")
+            raise HttpError(404, links.no_incident(incident))
         return view
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.operations import status
+from watcher.operations import links, status
 from watcher.web import api, board, figures, middleware, reports, triage
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import STATIC, PageRenderer, static_file
@@ -97,7 +97,7 @@ class Pages:
             delivered = await self._listings.notifications(key, limit=api.MOST_NOTIFICATIONS)
             sources = await self._reader.sources()
         if view is None:
-            raise HttpError(404, f"there is no incident {key}")
+            raise HttpError(404, links.no_incident(key))
         return await self._renderer.respond(
             "incident.html",
             now=self._clock.now(),

@@ -119,4 +119,6 @@ async def test_an_incident_of_the_database_is_shown_while_a_daemon_may_run(rende
     done = await render("i1")
     assert (done.code, done.err) == (0, "")
     assert "    i1 \N{MIDDLE DOT} down" in done.out
-    assert (await render("i2-unknown")).err.startswith("there is no incident 'i2-unknown'")
+    assert (await render("i2-unknown")).err == (
+        "there is no incident i2-unknown; see `watcher incidents --all` or the board\n"
+    )

@@ -220,7 +220,10 @@ async def test_the_carrier_packet_is_written_over_or_not(socket):
     for incident in ("w-open", "w-over"):
         answer = await control_socket.ask(socket, "GET", f"/incidents/{incident}/packet")
         assert f"Our reference: {incident}." in answer["packet"][1]
-    with pytest.raises(model.PermanentError, match="there is no incident w-none"):
+    with pytest.raises(
+        model.PermanentError,
+        match="no incident w-none; see `watcher incidents --all` or the board",
+    ):
         await control_socket.ask(socket, "GET", "/incidents/w-none/packet")
 
 
@@ -359,9 +362,19 @@ async def test_why_says_what_the_time_means_to_the_rules(socket):
     assert "the time and rules of vyvx: vyvx-service-down" in incident["why"]
 
 
-async def test_why_nothing_is_known_is_said_in_words(socket):
-    with pytest.raises(model.PermanentError, match="there is no incident or subject w-none"):
-        await control_socket.ask(socket, "GET", "/why/w-none")
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (
+            "w-none",
+            "there is no incident w-none; see `watcher incidents --all` or the board",
+        ),
+        ("vyvx/none", "there is no subject vyvx/none; see Services on the board"),
+    ],
+)
+async def test_why_nothing_is_known_is_said_with_where_to_look(socket, key, words):
+    with pytest.raises(model.PermanentError, match=f"^{words}$"):
+        await control_socket.ask(socket, "GET", f"/why/{key}")
 
 
 async def test_a_note_is_written_even_on_what_is_over(socket, store):

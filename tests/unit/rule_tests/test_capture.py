@@ -156,7 +156,11 @@ def test_an_incident_in_planned_works_is_captured_with_their_notice(installation
 
 def test_what_cannot_be_captured_is_reported_in_a_sentence(installation, watcher):
     (incident,) = installation.run(*HISTORIES["an outage"])
-    assert watcher("capture", "w-nobody") == (1, "", "there is no incident w-nobody\n")
+    assert watcher("capture", "w-nobody") == (
+        1,
+        "",
+        "there is no incident w-nobody; see `watcher incidents --all` or the board\n",
+    )
     file = installation.directory / "rules.yaml"
     rules = file.read_text()
     file.write_text(rules.replace("for: 20s", "for: 10m"))

@@ -309,8 +309,11 @@ async def test_a_key_may_hold_anything_that_a_vendor_calls_its_things(site, read
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("/incidents/w-none", "there is no incident w-none"),
-        ("/subjects/vyvx/none", "there is no subject vyvx/none"),
+        (
+            "/incidents/w-none",
+            "there is no incident w-none; see `watcher incidents --all` or the board",
+        ),
+        ("/subjects/vyvx/none", "there is no subject vyvx/none; see Services on the board"),
         ("/nowhere", "there is nothing at this address"),
     ],
 )

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from watcher import engine, model, off_loop, ports
 from watcher.clock import Clock
+from watcher.operations import links
 from watcher.web import figures, middleware, query
 from watcher.web.announced import AnnouncedWorks
 from watcher.web.middleware import HttpError
@@ -86,7 +87,7 @@ class SubjectPages:
             health = {health.source: health for health in await self._reader.sources()}
             works = await self._announced.by_subject()
         if subject is None:
-            raise HttpError(404, f"there is no subject {key}")
+            raise HttpError(404, links.no_subject(key))
         live = [
             incident
             for incident in incidents

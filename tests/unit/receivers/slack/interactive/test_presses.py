@@ -177,7 +177,10 @@ async def test_an_incident_that_nobody_knows_any_more_is_said_to_be_unknown(
     async with running(slack, session, store) as person:
         store.view = replace(store.view, incident=replace(store.view.incident, id="w-other"))
         await person.press("acknowledge")
-        assert await person.hears() == "there is no incident w-7k3m"
+        assert (
+            await person.hears()
+            == "there is no incident w-7k3m; see `watcher incidents --all` or the board"
+        )
 
 
 async def test_what_only_the_engine_refuses_reaches_the_person(slack, session, store):
