@@ -37,7 +37,7 @@ def clock_stepped(ctx: StepContext, event: model.ClockStepped) -> None:
     suppression.refresh(ctx)
     ctx.agenda.review_all_works()
     hours.clock_stepped(ctx, ctx.now - by)
-    samples.drop_future(ctx)
+    samples.drop_strays(ctx)
     for key in sorted(key for key, subject in state.subjects.items() if subject.bookings):
         _evaluate_phase(ctx, state.subjects[key], by)
     for source, traits in state.ruleset.sources.items():

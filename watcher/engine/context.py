@@ -150,9 +150,9 @@ class StepContext:
         self._views.pop(sample.subject, None)
         return True
 
-    def drop_samples_outside(self, key: str, start: datetime, end: datetime) -> None:
-        """Forget the samples of a subject that no window reaches, or that have not come yet."""
-        self.state.samples.drop_outside(key, start, end)
+    def drop_samples(self, key: str, start: datetime, end: datetime, gap: timedelta) -> None:
+        """Forget the samples of a subject that no window reaches, or that are strays."""
+        self.state.samples.drop_outside(key, start, end, gap)
 
     # Alerts
 

@@ -136,7 +136,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     suppression.refresh(ctx)
     ctx.agenda.review_all_works()
     hours.refresh(ctx)
-    samples.drop_future(ctx)
+    samples.drop_strays(ctx)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
             if not _is_watched(state, alert):

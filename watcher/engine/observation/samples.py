@@ -3,6 +3,7 @@
 A late sample changes what later windows hold, and decides nothing. A correction of the newest one
 is evaluated, since it says what is so now.
 One from the future is left out: until then it would be the newest, and nothing would be decided.
+What a clock that is behind takes for the future was seen before, and stays.
 Samples that arrive together go through a dry run first: a breach that would have fired in them, and
 that is over by now, becomes a late fact and calls nobody (engine/backfill explains those). It is
 over where the two newest samples say so: the newest one alone may still fill. So do samples that
@@ -29,8 +30,8 @@ from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
-_CLEAR = 2  # samples in a row after which a breach is over: the newest one may still fill
 _FIRST = datetime.min.replace(tzinfo=UTC)
+_CLEAR = 2  # samples in a row after which a breach is over: the newest one may still fill
 _Times = dict[tuple[str, str], set[datetime]]  # by subject and metric
 
 
@@ -65,7 +66,7 @@ def take(
     for key in left:
         if (subject := ctx.state.subjects[key]).silent_since is not None:
             ctx.put_subject(replace(subject, silent_since=None))
-        ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
+        _drop_outside(ctx, key, newest[key] - index.keep)
     for key in sorted({*newest, *changed}) if index.no_datas else ():
         evaluate_no_data(ctx, key)
     return [key for key in left if key in ctx.state.subjects]
@@ -100,11 +101,27 @@ def _store(ctx: StepContext, event: model.Polled) -> tuple[_Times, _Times]:
     return new, corrected
 
 
-def drop_future(ctx: StepContext) -> None:
-    """Forget samples that have not come yet, as the store may hold them of before a restart."""
-    for key, subject in ctx.state.subjects.items():
-        if subject.source in ctx.state.ruleset.sources:
-            ctx.drop_samples_outside(key, _FIRST, _latest(ctx, subject.source))
+def drop_strays(ctx: StepContext) -> None:
+    """Forget samples that have not come yet, as a clock that was ahead has let them in.
+
+    Where the clock is behind, all of the newest have not come yet. They stay, so that older ones,
+    which look new to such a clock, are late for what was decided already. Nothing counts as
+    measured until newer ones arrive.
+    """
+    for key, subject in list(ctx.state.subjects.items()):
+        if subject.source not in ctx.state.ruleset.sources:
+            continue
+        _drop_outside(ctx, key, _FIRST)
+        newest = ctx.state.samples.last_of(key)
+        is_ahead = newest is not None and newest > _latest(ctx, subject.source)
+        if is_ahead and subject.silent_since is None:
+            ctx.put_subject(replace(subject, silent_since=ctx.now))
+
+
+def _drop_outside(ctx: StepContext, key: str, start: datetime) -> None:
+    source = model.source_of(key)
+    gap = thresholds.GAP * ctx.state.ruleset.sources[source].granularity
+    ctx.drop_samples(key, start, _latest(ctx, source), gap)
 
 
 def _latest(ctx: StepContext, source: str) -> datetime:

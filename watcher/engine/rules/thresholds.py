@@ -60,11 +60,18 @@ class Series:
         """Return the values in (start, end]."""
         return self.values[bisect_right(self.times, start) : bisect_right(self.times, end)]
 
-    def drop_outside(self, start: datetime, end: datetime) -> None:
-        """Drop what no window reaches any more, and what has not come yet."""
-        kept = slice(bisect_left(self.times, start), bisect_right(self.times, end))
-        self.times[:] = self.times[kept]
-        self.values[:] = self.values[kept]
+    def drop_outside(self, start: datetime, latest: datetime, gap: timedelta) -> None:
+        """Drop what no window reaches any more, and strays.
+
+        A stray lies after `latest`, and follows no other one within `gap`.
+        """
+        begin, end = bisect_left(self.times, start), bisect_right(self.times, latest)
+        if end <= begin < len(self.times) - 1 and self.times[begin + 1] - self.times[begin] <= gap:
+            end = begin + 1
+        while begin < end < len(self.times) and self.times[end] - self.times[end - 1] <= gap:
+            end += 1
+        self.times[:] = self.times[begin:end]
+        self.values[:] = self.values[begin:end]
 
 
 class Samples:
@@ -118,10 +125,10 @@ class Samples:
                 values[metric] = max(series.values[-1], values.get(metric, series.values[-1]))
         return values
 
-    def drop_outside(self, subject: str, start: datetime, end: datetime) -> None:
-        """Drop what no window reaches any more, and what has not come yet."""
+    def drop_outside(self, subject: str, start: datetime, latest: datetime, gap: timedelta) -> None:
+        """Drop what no window reaches any more, and strays, as `Series.drop_outside` does."""
         for series in self._series.get(subject, {}).values():
-            series.drop_outside(start, end)
+            series.drop_outside(start, latest, gap)
 
     def forget(self, subject: str) -> None:
         """Drop a subject's samples."""

@@ -92,11 +92,22 @@ def test_what_was_full_while_the_clock_was_wrong_is_reported_late(w):
     assert w.incidents[-1].began_at == meanwhile[1].at
 
 
-def test_what_only_a_wrong_clock_had_ended_is_reported_with_its_end(w):
+def test_a_clock_that_is_behind_ends_nothing(w):
     given = live(w, FIRED[:6])
     behind_for_an_hour(w)
-    assert w.timeline == ["opened", "resolved"]  # by a sample of two days before
+    assert w.timeline == ["opened"]
     w.poll(source="evpl", samples=[*given, *measured([CLEAR] * 12, given[-1].at + minutes(5))])
+    assert w.timeline == ["opened", "resolved"]
+
+
+def test_what_it_has_ended_after_a_gap_is_reported_with_its_end(w):
+    live(w, [CLEAR])
+    w.wait_until(w.now + timedelta(hours=1))
+    given = live(w, [FULL])  # alone, it is no evidence that the clock is wrong
+    behind_for_an_hour(w)
+    assert w.timeline == ["opened", "resolved"]  # by a sample of two days before
+    given += measured([*[FULL] * 2, *[CLEAR] * 12], given[-1].at + minutes(5))
+    w.poll(source="evpl", samples=given)
     assert w.timeline == ["opened", "resolved", "late"]
 
 
