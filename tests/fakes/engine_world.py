@@ -212,6 +212,18 @@ class World:
         self.state = engine.restore(self.ruleset, loaded)
         self._step(engine.Reloaded(ruleset=self.ruleset))
 
+    def set_clock(self, by):
+        """Set the machine's clock; return the effects."""
+        self.now += by
+        return self._step(model.ClockStepped(by=by))
+
+    def start_again(self, by):
+        """Restart the daemon; the clock was set meanwhile. Return the effects."""
+        last = max(health.last_success for health in self.tables.of(model.SourceHealth))
+        self.now += by
+        self.state = engine.restore(self.ruleset, self.tables.loaded())
+        return self._step(engine.Reloaded(ruleset=self.ruleset, unwatched_since=last))
+
     def alert(self, subject="vyvx/a", name="down"):
         alert = self.state.alerts.get(subject, {}).get(name)
         return None if alert is None else alert.state.value

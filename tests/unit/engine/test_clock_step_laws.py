@@ -47,9 +47,8 @@ class Stepping(World):
         super().__init__(rules)
 
     def set_clock(self, by):
-        self.now += by
         self.offset += by
-        self._step(model.ClockStepped(by=by))
+        return super().set_clock(by)
 
     def _step(self, event):
         effects = super()._step(event)
@@ -92,8 +91,7 @@ def test_the_effects_of_a_step_rebuild_the_state(history, steps):
     for number, happening in enumerate(history):
         happen(w, happening)
         if number in steps:
-            w.now += steps[number]
-            w._step(model.ClockStepped(by=steps[number]))
+            w.set_clock(steps[number])
         again = engine.restore(w.ruleset, w.tables.loaded())
         assert again.subjects == w.state.subjects
         assert again.health == w.state.health
@@ -119,8 +117,7 @@ def stepping(history, steps, kind=test_runner.Live, rules=None):
         happen(w, happening)
         if number in steps:
             w.wait_until(w.now)
-            w.now += steps[number]
-            w._step(model.ClockStepped(by=steps[number]))
+            w.set_clock(steps[number])
     w.wait_until(w.now + timedelta(microseconds=1))
     return w
 

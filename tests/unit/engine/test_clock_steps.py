@@ -24,12 +24,6 @@ FULL = engine.Threshold(metric="load", limit=80.0)
 SILENT = engine.NoData(after=HOUR)
 
 
-def set_clock(w, by):
-    """Set the machine's clock; return the effects."""
-    w.now += by
-    return w._step(model.ClockStepped(by=by))
-
-
 def wait(w, span):
     return w.wait_until(w.now + span)
 
@@ -38,21 +32,13 @@ def poll(w, **subjects):
     return w.poll(w.now - START, **subjects)
 
 
-def started_again(w, by):
-    """Restart the daemon; the clock was set meanwhile."""
-    last = max(health.last_success for health in w.tables.of(model.SourceHealth))
-    w.now += by
-    w.state = engine.restore(w.ruleset, w.tables.loaded())
-    return w._step(engine.Reloaded(ruleset=w.ruleset, unwatched_since=last))
-
-
 @BOTH_WAYS
 def test_for_goes_on_and_neither_fires_at_once_nor_waits_longer(by):
     w = world(rule(hold=minutes(5)))
     poll(w, a="online")
     poll(w, a="offline")
     wait(w, seconds(15))
-    set_clock(w, by)
+    w.set_clock(by)
     poll(w)
     assert w.alert() == "pending"
     wait(w, minutes(5) - seconds(16))
@@ -70,7 +56,7 @@ def test_keep_firing_for_goes_on(by):
     poll(w, a="offline")
     poll(w, a="online")
     wait(w, minutes(1))
-    set_clock(w, by)
+    w.set_clock(by)
     wait(w, minutes(3))
     assert w.alert() == "firing"
     wait(w, minutes(1))
@@ -85,7 +71,7 @@ def test_an_alert_waits_no_longer_for_details(by):
     poll(w, a="online")
     poll(w, a="offline")
     wait(w, seconds(2))
-    set_clock(w, by)
+    w.set_clock(by)
     wait(w, seconds(2))
     assert w.alert() == "pending"
     wait(w, seconds(1))
@@ -98,7 +84,7 @@ def test_escalations_and_reminders_come_when_they_would_have(by):
     w = world(rule(notify=("noc",), escalate=(step,), repeat=(minutes(20),)))
     poll(w, a="offline")
     wait(w, minutes(10))
-    set_clock(w, by)
+    w.set_clock(by)
     wait(w, minutes(5) - seconds(1))
     assert w.timeline == ["opened"]
     wait(w, seconds(1))
@@ -113,7 +99,7 @@ def test_a_source_becomes_blind_when_it_would_have(by):
     poll(w, a="online")
     w.fail(w.now - START)
     wait(w, minutes(2))
-    set_clock(w, by)
+    w.set_clock(by)
     wait(w, minutes(1) - seconds(1))
     assert w.state.visibility("vyvx") is model.Visibility.FAILING
     wait(w, seconds(1))
@@ -128,13 +114,13 @@ def test_an_incident_can_be_reopened_for_as_long_as_before(by):
     poll(w, a="offline")
     poll(w, a="online")
     wait(w, minutes(6))
-    set_clock(w, by)
+    w.set_clock(by)
     wait(w, minutes(3))
     poll(w, a="offline")
     assert w.timeline == ["opened", "resolved", "reopened"]
     poll(w, a="online")
     wait(w, minutes(6))
-    set_clock(w, -by)
+    w.set_clock(-by)
     wait(w, minutes(5))
     poll(w, a="offline")
     assert w.timeline[-1] == "opened"
@@ -145,7 +131,7 @@ def test_what_was_over_before_the_clock_was_set_back_is_not_reopened_after_a_res
     poll(w, a="offline")
     poll(w, a="online")
     wait(w, HOUR)
-    set_clock(w, -2 * HOUR)
+    w.set_clock(-2 * HOUR)
     w.restart()
     poll(w, a="offline")
     assert w.timeline == ["opened", "resolved", "opened"]
@@ -158,7 +144,7 @@ def test_durations_are_what_they_were_and_old_entries_stay(by):
     wait(w, minutes(10))
     (opened,) = w.tables.entries
     before = w.incident
-    set_clock(w, by)
+    w.set_clock(by)
     assert w.incident.lasted(w.now) == minutes(10)
     assert w.incident.told_at == before.told_at + by
     assert w.incident.version == before.version + 1
@@ -170,7 +156,7 @@ def test_a_silent_line_is_reported_when_it_would_have_been(by):
     w = world(rule("silent", SILENT, sources=("evpl",)))
     w.poll(w.now - START, source="evpl", a={}, samples=[sample("evpl/a", "load", w.now, 1)])
     wait(w, minutes(50))
-    set_clock(w, by)
+    w.set_clock(by)
     wait(w, minutes(9))
     assert w.alert("evpl/a", "silent") is None
     wait(w, minutes(1))
@@ -183,7 +169,7 @@ def test_samples_of_before_the_clock_was_set_ahead_do_not_make_a_line_silent_at_
     vendor = w.now
     w.poll(w.now - START, source="evpl", a={}, samples=[sample("evpl/a", "load", vendor, 1)])
     wait(w, minutes(5))
-    set_clock(w, 2 * HOUR)
+    w.set_clock(2 * HOUR)
     later = sample("evpl/a", "load", vendor + minutes(5), 1)
     w.poll(w.now - START, source="evpl", a={}, samples=[later])
     assert w.alert("evpl/a", "silent") is None
@@ -195,7 +181,7 @@ def test_the_silence_of_a_line_is_counted_over_a_restart_as_well():
     w = world(rule("silent", SILENT, sources=("evpl",)))
     w.poll(w.now - START, source="evpl", a={}, samples=[sample("evpl/a", "load", w.now, 1)])
     wait(w, minutes(50))
-    set_clock(w, HOUR)
+    w.set_clock(HOUR)
     w.restart()
     w.poll(w.now - START, source="evpl", a={})
     wait(w, minutes(9))
@@ -208,7 +194,7 @@ def test_the_silence_of_a_line_is_counted_over_a_restart_as_well():
 def test_a_threshold_goes_on_in_the_vendors_time():
     w = world(rule("full", FULL, sources=("evpl",), hold=minutes(10)))
     vendor = w.now
-    set_clock(w, HOUR)  # it was right when the daemon started, and is ahead now
+    w.set_clock(HOUR)  # it was right when the daemon started, and is ahead now
 
     def measure(after):
         w.poll(
@@ -220,7 +206,7 @@ def test_a_threshold_goes_on_in_the_vendors_time():
 
     for after in (0, 5):
         measure(after)
-    set_clock(w, -HOUR)
+    w.set_clock(-HOUR)
     assert w.alert("evpl/a", "full") == "pending"
     measure(10)
     assert w.alert("evpl/a", "full") == "firing"
@@ -229,10 +215,10 @@ def test_a_threshold_goes_on_in_the_vendors_time():
 
 def test_a_sample_that_the_clock_let_through_blinds_no_line_once_it_is_right():
     w = world(rule("full", FULL, sources=("evpl",)))
-    set_clock(w, HOUR)
+    w.set_clock(HOUR)
     ahead = sample("evpl/a", "load", START + HOUR, 1)
     w.poll(w.now - START, source="evpl", a={}, samples=[ahead])
-    set_clock(w, -HOUR)
+    w.set_clock(-HOUR)
     w.poll(w.now - START, source="evpl", a={}, samples=[sample("evpl/a", "load", START, 90)])
     assert w.alert("evpl/a", "full") == "firing"
 
@@ -248,7 +234,7 @@ def test_a_silence_made_while_the_clock_was_ahead_moves_with_it():
     poll(w, a="online")
     silence(w, w.now, w.now + HOUR)
     wait(w, seconds(6))
-    set_clock(w, -2 * HOUR)
+    w.set_clock(-2 * HOUR)
     poll(w, a="offline")
     assert w.incident.suppressed_by
     wait(w, HOUR - seconds(7))
@@ -262,16 +248,16 @@ def test_a_silence_whose_end_is_a_time_of_day_stays():
     wait(w, 3 * HOUR)
     silence(w, w.now - 2 * HOUR, w.now + HOUR)
     end = w.now + HOUR
-    set_clock(w, -HOUR)
+    w.set_clock(-HOUR)
     assert w.state.silences["s1"].end == end
-    set_clock(w, 2 * HOUR)
+    w.set_clock(2 * HOUR)
     assert w.state.silences == {}
 
 
 def test_a_silence_that_is_planned_for_later_stays():
     w = world(rule())
     silence(w, w.now + HOUR, w.now + 2 * HOUR)
-    set_clock(w, -HOUR)
+    w.set_clock(-HOUR)
     assert w.state.silences["s1"].begin == START + HOUR
 
 
@@ -281,9 +267,9 @@ def test_the_hours_of_a_rule_follow_the_time_of_day(by, expected):
     wait(w, minutes(15))
     poll(w, a="offline")
     assert w.alert() == "firing"
-    set_clock(w, by)
+    w.set_clock(by)
     assert w.alert() == expected
-    set_clock(w, -by)
+    w.set_clock(-by)
     poll(w, a="offline")
     assert w.alert() == "firing"
 
@@ -297,7 +283,7 @@ def test_the_phases_of_a_reservation_follow_the_time_of_day():
     read = model.DetailsRead(subject="vyvx/a", details=model.Details(bookings=(booking,)))
     w._step(read)
     assert w.alert() in {None, "pending"}
-    set_clock(w, HOUR + minutes(5))
+    w.set_clock(HOUR + minutes(5))
     w._step(read)
     poll(w, a="offline")
     assert w.alert() == "firing"
@@ -308,7 +294,7 @@ def test_after_a_restart_nothing_that_has_passed_lies_ahead():
     wait(w, HOUR)  # the clock is an hour ahead
     poll(w, a="online")
     poll(w, a="offline")
-    started_again(w, -HOUR)
+    w.start_again(-HOUR)
     poll(w)
     assert w.alert() == "pending"
     wait(w, seconds(3))
@@ -324,7 +310,7 @@ def test_marks_in_the_year_2099_heal_at_a_start():
     w.poll(w.now - START, source="evpl", a={}, samples=[sample("evpl/a", "load", START, 90)])
     pending = w.state.alert("evpl/a", "full")
     w.tables.commit([replace(pending, since=far, due=far + minutes(5))])
-    started_again(w, minutes(5))
+    w.start_again(minutes(5))
     for after in (5, 10, 15, 20, 25):
         at = START + minutes(after)
         w.now = max(w.now, at)
@@ -337,7 +323,7 @@ def test_what_was_asked_for_in_the_future_is_waited_for_no_longer():
     wait(w, HOUR)
     poll(w, a="online")
     poll(w, a="offline")
-    started_again(w, -HOUR)
+    w.start_again(-HOUR)
     poll(w)
     wait(w, seconds(5))
     assert w.alert() == "firing"
@@ -350,7 +336,7 @@ def test_a_record_asked_for_while_the_clock_was_ahead_leaves_no_hole():
     wait(w, minutes(15))
     poll(w)
     end = w.now
-    set_clock(w, -HOUR)
+    w.set_clock(-HOUR)
     w._step(model.HistoryRead(subject="vyvx/a", start=end - minutes(15), end=end))
     evaluated = w.state.subjects["vyvx/a"].judged_until
     assert evaluated is None or evaluated <= w.now
@@ -371,9 +357,9 @@ def test_a_clock_that_was_behind_for_a_while_has_no_outage_reported_again(by):
     read_outage(w)
     wait(w, HOUR)
     read_outage(w)
-    set_clock(w, -by)
+    w.set_clock(-by)
     wait(w, minutes(5))
-    set_clock(w, by)
+    w.set_clock(by)
     read_outage(w)
     assert w.timeline == ["late"]
 
@@ -386,7 +372,7 @@ def test_what_was_reported_late_keeps_the_vendors_times_on_a_clock_that_is_behin
     wait(w, HOUR)
     read_outage(w)
     began, ended = w.incident.began_at, w.incident.ended_at
-    started_again(w, -3 * HOUR)
+    w.start_again(-3 * HOUR)
     poll(w)
     (member,) = w.tables.of(model.IncidentAlert)
     assert (w.incident.began_at, w.incident.ended_at) == (began, ended)
@@ -400,9 +386,9 @@ def test_an_outage_that_is_reported_again_all_the_same_has_an_incident_of_its_ow
     read_outage(w)
     wait(w, HOUR)
     read_outage(w)
-    set_clock(w, -timedelta(days=20_000))
+    w.set_clock(-timedelta(days=20_000))
     wait(w, minutes(5))
-    set_clock(w, timedelta(days=20_000))
+    w.set_clock(timedelta(days=20_000))
     read_outage(w)
     assert len({(entry.incident, entry.number) for entry in w.tables.entries}) == len(
         w.tables.entries
@@ -413,7 +399,7 @@ def test_a_long_step_ahead_has_the_records_read_at_once():
     w = world(rule(), history=minutes(15))
     poll(w, a="online")
     wait(w, minutes(1))
-    asked = of_kind(set_clock(w, minutes(3)), model.HistoryNeeded)
+    asked = of_kind(w.set_clock(minutes(3)), model.HistoryNeeded)
     assert [(need.subject, need.start) for need in asked] == [("vyvx/a", START)]
 
 
@@ -439,5 +425,5 @@ def test_rules_without_sources_do_not_hinder():
     poll(w, a="offline")
     w.ruleset = replace(rules, sources={"evpl": rules.sources["evpl"]})
     w._step(engine.Reloaded(ruleset=w.ruleset))
-    set_clock(w, -HOUR)
+    w.set_clock(-HOUR)
     assert w.state.subjects == {}

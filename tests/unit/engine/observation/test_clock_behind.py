@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.engine_world import START, minutes, rule, world
+from tests.fakes.engine_world import START, World, minutes, rule, world
 from watcher import engine, model
 
 HOUR = minutes(60)
@@ -32,19 +32,7 @@ def day_of(values):
     return w
 
 
-def set_clock(w, by):
-    w.now += by
-    return w._step(model.ClockStepped(by=by))
-
-
-def started_again(w, by):
-    last = max(health.last_success for health in w.tables.of(model.SourceHealth))
-    w.now += by
-    w.state = engine.restore(w.ruleset, w.tables.loaded())
-    return w._step(engine.Reloaded(ruleset=w.ruleset, unwatched_since=last))
-
-
-BOTH = pytest.mark.parametrize("change", [set_clock, started_again])
+BOTH = pytest.mark.parametrize("change", [World.set_clock, World.start_again])
 
 
 @BOTH
@@ -83,9 +71,9 @@ def test_that_nothing_new_is_measured_is_noticed(change):
 
 def test_one_sample_from_the_future_that_a_clock_ahead_let_in_blinds_nothing():
     w = day_of([10, 10])
-    set_clock(w, 24 * HOUR)
+    w.set_clock(24 * HOUR)
     measure(w, sample(115, 10), sample(14 * 60, 10))
-    set_clock(w, -24 * HOUR)
+    w.set_clock(-24 * HOUR)
     for minute in (120, 125):
         w.now = START + minutes(minute + 2)
         measure(w, sample(minute, 95))

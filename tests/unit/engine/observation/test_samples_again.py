@@ -45,17 +45,12 @@ def at_once(w, values):
     return given
 
 
-def set_clock(w, by):
-    w.now += by
-    w._step(model.ClockStepped(by=by))
-
-
 def behind_for_an_hour(w):
     """Set the clock back by days, poll, and set it right an hour later."""
-    set_clock(w, -DAYS)
+    w.set_clock(-DAYS)
     w.poll(source="evpl", samples=[sample("evpl/a", "utilization", w.now, CLEAR)])
     w.wait_until(w.now + timedelta(hours=1))
-    set_clock(w, DAYS)
+    w.set_clock(DAYS)
 
 
 def test_what_fired_is_not_reported_late_after_the_clock_was_days_behind(w):
