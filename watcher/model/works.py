@@ -13,7 +13,7 @@ _UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class WorkStatus(StrEnum):
-    """Where a maintenance stands, in the words of NANOG's BCOP for maintenance notices."""
+    """Where a maintenance stands, in the words of NANOG's BCOP; `words` are those for people."""
 
     TENTATIVE = "tentative"
     CONFIRMED = "confirmed"
@@ -21,6 +21,11 @@ class WorkStatus(StrEnum):
     IN_PROCESS = "in-process"
     COMPLETED = "completed"
     RESCHEDULED = "re-scheduled"
+
+    @property
+    def words(self) -> str:
+        """Return what it is called in a sentence."""
+        return {"in-process": "under way", "re-scheduled": "moved"}.get(self.value, self.value)
 
 
 class WorkImpact(StrEnum):

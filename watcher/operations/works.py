@@ -233,7 +233,7 @@ def _describe_notice(notice: model.Notice) -> str:
     sequence = "" if notice.sequence is None else f", sequence {notice.sequence}"
     received = model.format_date_time(notice.received_at, seconds=False)
     origin = f" from {clean(notice.origin, 120)}" if notice.origin else ""
-    return f"{notice.status}{sequence}; read {received} UTC{origin}"
+    return f"{notice.status.words}{sequence}; read {received} UTC{origin}"
 
 
 def _id(work: Work) -> str:

@@ -109,7 +109,7 @@ def _description(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]
     notice = work.notice
     if notice.summary:
         yield _clean(notice.summary)
-    yield f"{works.STATES[works.state_of(work, now)]}; the carrier says: {notice.status}"
+    yield f"{works.STATES[works.state_of(work, now)]}; the carrier says: {notice.status.words}"
     if people := works.describe_people(work):
         yield people
     for circuit in notice.circuits[:_MOST_CIRCUITS]:

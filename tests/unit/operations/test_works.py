@@ -161,6 +161,16 @@ def test_where_each_notice_came_from_is_shown_the_oldest_first():
     ]
 
 
+def test_where_works_stand_is_said_in_words_for_people():
+    lines = [
+        next(line for line in works.lines(work(status=status), NOW, {}) if "; read " in line)
+        for status in WorkStatus
+    ]
+    assert [line.split(": ")[1].split(",")[0] for line in lines] == [
+        *("tentative", "confirmed", "cancelled", "under way", "completed", "moved"),
+    ]
+
+
 def test_the_document_has_the_state_and_the_subjects():
     dismissed = replace(work(), dismissed_by="ann")
     document = json.loads(documents.work(dismissed, NOW, {"2-DEF": ("vyvx/7",)}).encode())

@@ -314,7 +314,7 @@ def _shown(ids: Sequence[str], *, most: int) -> str:
 
 def status(work: Work) -> str:
     """Return what the carrier says of works whose plan is as before."""
-    return f"{_carrier(work)} says: {work.notice.status}"
+    return f"{_carrier(work)} says: {work.notice.status.words}"
 
 
 def confirmed(by: str) -> str:

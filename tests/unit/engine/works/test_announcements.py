@@ -251,6 +251,8 @@ def test_a_carriers_word_that_changes_no_plan_is_a_quiet_entry():
     assert w.text.endswith("Lumen W1 (tentative)")
     w.read(10, at=5, status=WorkStatus.CONFIRMED, **LUMEN)
     assert (w.text, w.announced[-1].notify) == ("Lumen says: confirmed", False)
+    w.read(10, at=6, status=WorkStatus.IN_PROCESS, **LUMEN)
+    assert (w.text, w.announced[-1].notify) == ("Lumen says: under way", False)
 
 
 def test_a_person_confirms_works_and_withdraws_that():
