@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from watcher import engine, model, ports
 from watcher.vendors.catalog import VENDORS
 
@@ -221,7 +223,9 @@ class World:
         """Restart the daemon; the clock was set meanwhile. Return the effects."""
         last = max(health.last_success for health in self.tables.of(model.SourceHealth))
         self.now += by
-        self.state = engine.restore(self.ruleset, self.tables.loaded())
+        loaded, oldest = self.tables.loaded(), self.now - engine.keep_samples(self.ruleset)
+        samples = tuple(sample for sample in loaded.samples if sample.at >= oldest)
+        self.state = engine.restore(self.ruleset, replace(loaded, samples=samples))
         return self._step(engine.Reloaded(ruleset=self.ruleset, unwatched_since=last))
 
     def alert(self, subject="vyvx/a", name="down"):

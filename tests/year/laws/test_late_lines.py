@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from unittest import mock
 
 import pytest
 
-from tests.year.faults import WrongClock
+from tests.year.faults import Stop, WrongClock
 from tests.year.laws import late_lines
 from tests.year.laws.test_lines import BEGIN, at, load, plan, quirk
 from tests.year.laws.test_lines import seen as seen_of
@@ -92,8 +93,11 @@ def test_the_thread_itself_and_its_successor_repeat_nothing():
 
 
 def test_sabotage_of_what_was_reported_is_found():
-    behind = WrongClock(at=at(6), until=at(6.3), by=-(at(5) - BEGIN))
-    day = replace(LATE, faults=(behind,), end=at(9))
+    """A daemon that is started with a clock days ahead has no samples in mind, and gets them."""
+    ahead = WrongClock(at=at(6.05), until=at(6.2), by=timedelta(days=2))
+    again = Stop(at=at(6.1), until=at(6.12))
+    day = plan(load(5.4, 98), load(5.8, 30), quirk("late", 5, 5.95))
+    day = replace(day, faults=(ahead, again), end=at(9))
     trace = run(day)
     assert wrong(trace, day) == []
     assert any("reported late" in record.fields["text"] for record in trace.of("slack"))
