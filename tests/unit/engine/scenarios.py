@@ -22,6 +22,7 @@ from watcher.vendors.poller import Differ
 
 RULES = Path(__file__).parents[3] / "rules"
 PRE_ROLL = minutes(15)
+JUST_BEFORE = timedelta(microseconds=1)
 
 FAILS = "fails"  # the poll is not answered
 ABSENT = "absent"  # the poll does not list the subject
@@ -187,6 +188,10 @@ class ScenarioRun:
                     away = False
                     if spell.works is not None and number == 0:
                         yield from self._announce(spell.works, at)
+                    # What the engine asks for before it polls before this poll is compared.
+                    for step in self._runner.wait(at - JUST_BEFORE):
+                        self._follow(step)
+                        yield step
                     for step in self._runner.take(self._poll(at), at):
                         self._follow(step)
                         yield step
