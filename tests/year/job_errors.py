@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +28,6 @@ class _JobErrors(logging.Handler):
             logging.getLogger().handle(record)
             return
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, asyncio.CancelledError):
-            return  # a daemon that is stopped cancels its jobs
         text = f"{record.getMessage()}: {type(error).__name__}: {error}"
         self._world.record("job failed", text=text)
 

@@ -309,8 +309,8 @@ class Leader:
         if self._ingest is not None and self._ingest_task is not None:
             self._ingest.stop()
             await asyncio.wait([self._ingest_task])
-        # Not before now: it drops its jobs, of which the last step may change one, and it cuts a
-        # run short that has started, and logs that as an error.
+        # Not before now: it drops its jobs, of which the last step may change one, and it cancels
+        # those that have started, which it logs as an error unless the job expects it.
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -325,6 +325,8 @@ class Leader:
             )
         except model.TemporaryError as error:
             log.warning("pruning failed, retrying tomorrow", error=str(error))
+        except asyncio.CancelledError:  # by `stop`; the scheduler would log it as an error
+            log.info("pruning interrupted, the rest is deleted tomorrow")
 
 
 def _by_source(

@@ -17,6 +17,7 @@ from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import leader
 from watcher.metrics import Metrics
 from watcher.store import store
+from watcher.store.journal import Retention
 from watcher.vendors.vyvx.settings import VyvxSource
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -270,6 +271,26 @@ async def test_a_daemon_that_was_down_at_the_hour_of_retention_prunes_soon(tmp_p
 
     assert late.next_run_time - wall() < timedelta(minutes=2)
     assert late.misfire_grace_time is None
+
+
+async def test_pruning_that_a_stop_cuts_short_logs_no_error(tmp_path, caplog, monkeypatch):
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def prune(*_, **__):
+        began.set()
+        try:
+            await asyncio.Event().wait()  # there is much to delete
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(Retention, "prune", prune)
+    async with leading(tmp_path) as watch:
+        watch._scheduler.get_job("retention").modify(next_run_time=LONG_AGO)
+        await began.wait()
+        await stop(watch)
+        await ended.wait()
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_checkpoint_of_today_is_enough(tmp_path):
