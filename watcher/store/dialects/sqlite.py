@@ -178,15 +178,18 @@ def caution(version: tuple[int, ...]) -> str:
 
 
 def explain(
-    path: Path, error: BaseException, advices: Mapping[int, str] = ADVICE
+    path: Path, error: BaseException, advices: Mapping[int, str] = ADVICE, *, name: str = ""
 ) -> tuple[str, bool]:
-    """Return what an error means in words, and whether waiting may help."""
+    """Return what an error means in words, and whether waiting may help.
+
+    The sentence is about `name`, or else about the database of this path.
+    """
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         code = sqlite3.SQLITE_FULL  # as it comes from the index, which is mapped
     advice = advices.get(code, "rejected a statement")
-    return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
+    return f"{name or f'database {path}'} {advice} ({cause})", code not in _FOR_A_PERSON
 
 
 def note() -> str:

@@ -26,17 +26,19 @@ class _Words(Struct, frozen=True, kw_only=True):
     """What is said where a copy fails, and what to do about the file that is copied."""
 
     failed: str
+    name: str  # of the file that is copied; empty: it is the database
     advice: Mapping[int, str]  # by SQLite's code
     not_ours: str
 
 
 _BACKING_UP = _Words(
     failed="no backup was made",
+    name="",
     advice=sqlite.ADVICE,
     not_ours="is not a Watcher database: check url in [store]",
 )
 _OF_A_BACKUP = sqlite.ADVICE | {
-    sqlite3.SQLITE_NOTADB: "is not a SQLite database: name a backup",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: name one of `watcher backup`",
     sqlite3.SQLITE_CORRUPT: "is damaged: name another backup",
 }
 
@@ -97,8 +99,9 @@ def restore(
     """
     words = _Words(
         failed=f"{file} was not restored",
+        name="it",
         advice=_OF_A_BACKUP,
-        not_ours="is not a Watcher database: name a backup",
+        not_ours="is not a Watcher database: name one of `watcher backup`",
     )
     with sqlite.permitted(file):
         if not file.is_file():
@@ -192,13 +195,14 @@ def _fill(
             (outcome,) = target.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
         full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-        why, temporary = sqlite.explain(part if full else database, error, words.advice)
+        path, name = (part, "") if full else (database, words.name)
+        why, temporary = sqlite.explain(path, error, words.advice, name=name)
         kind = model.TemporaryError if temporary else model.PermanentError
         raise kind(f"{words.failed}: {why}") from error
     if outcome != "ok":
         raise model.PermanentError(
-            f"{words.failed}: database {database} {words.advice[sqlite3.SQLITE_CORRUPT]}"
-            f" ({outcome})"
+            f"{words.failed}: {words.name or f'database {database}'}"
+            f" {words.advice[sqlite3.SQLITE_CORRUPT]} ({outcome})"
         )
 
 
@@ -209,7 +213,8 @@ def _connect(address: str) -> sqlite3.Connection:
 def _require_ours(source: sqlite3.Connection, database: Path, words: _Words) -> None:
     tables = source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     if ("alembic_version",) not in tables:
-        raise model.PermanentError(f"{words.failed}: database {database} {words.not_ours}")
+        name = words.name or f"database {database}"
+        raise model.PermanentError(f"{words.failed}: {name} {words.not_ours}")
 
 
 def _require_space(source: sqlite3.Connection, part: Path, words: _Words) -> None:

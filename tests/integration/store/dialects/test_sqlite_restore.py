@@ -186,8 +186,14 @@ async def test_a_full_disk_is_found_before_sqlite_maps_its_index(database, monke
     [
         ("missing", "backup .*/other.db does not exist: name one of `watcher backup`"),
         ("folder", "backup .*/other.db is not a file: name one of `watcher backup`"),
-        ("text", "other.db was not restored: .* is not a SQLite database: name a backup"),
-        ("songs", "other.db was not restored: .* is not a Watcher database: name a backup"),
+        (
+            "text",
+            r"was not restored: it is not a SQLite database: name one of `watcher backup` \(",
+        ),
+        (
+            "songs",
+            "was not restored: it is not a Watcher database: name one of `watcher backup`$",
+        ),
     ],
 )
 def test_of_what_is_no_backup_the_file_is_to_blame_and_not_the_settings(tmp_path, kind, words):
