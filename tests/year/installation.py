@@ -160,6 +160,16 @@ _THRESHOLD = """
     {more}
 """
 
+_NO_DATA = """
+  - name: silent
+    source: evpl
+    no_data: {after}
+    where: subject == "evpl/{line}"
+    severity: warning
+    notify: [noc, mqtt]
+    title: "{{{{ name }}}} is silent"
+"""
+
 _WINDOW = """
   - name: window-{number}
     match: {{subject: {subject}}}
@@ -261,6 +271,8 @@ def write_rules(plan: Plan, folder: Path, reload: Reload | None) -> None:
         rules += _rule_with_hours(plan, plan.hours)
     if plan.lines:
         rules += "".join(_thresholds(plan))
+    if plan.no_data:
+        rules += _NO_DATA.format(line=plan.no_data.line, after=_span(plan.no_data.after))
     subjects = {circuit.id: circuit.subject for circuit in plan.circuits}
     windows = "".join(
         _WINDOW.format(

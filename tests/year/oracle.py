@@ -10,6 +10,7 @@ of its first message. Laws:
 - no false all-clear: none says `recovered` of what is down and was shown as such;
 - nothing is invented: none is about what never was;
 - a line that was full is reported late once (laws/late_lines.py);
+- a line of which nothing is measured is silent until it is again (laws/no_data.py);
 - off air calls nobody (laws/bookings.py);
 - many that fail at once are one thread, which says how many they are (laws/storms.py);
 - what a carrier has announced calls nobody, and all else does (laws/works.py);
@@ -51,6 +52,7 @@ from tests.year.laws import (
     line_whys,
     lines,
     memory,
+    no_data,
     people,
     remarks,
     retained,
@@ -80,6 +82,7 @@ _LAWS = (
     lines.complaints,
     late_lines.complaints,
     line_hours.complaints,
+    no_data.complaints,
     silences.complaints,
     calls.complaints,
     early.complaints,

@@ -118,6 +118,14 @@ class Quirk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoData:
+    """A rule: a line is silent when there has been no newer sample of it for `after`."""
+
+    line: str  # its id
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
     """Somebody does something about the newest incident of a circuit, `times` times at once."""
 
@@ -280,6 +288,7 @@ class Plan:
     windows: tuple[Window, ...] = ()  # of maintenance: nobody is notified of its circuit
     hours: Window | None = None  # of the rule of its circuit, which has no other one
     line_hours: Window | None = None  # the same of a line and the first threshold
+    no_data: NoData | None = None
     rota: Rota | None = None
     facts: tuple[Fact, ...] = ()
     faults: tuple[Fault, ...] = ()

@@ -203,7 +203,7 @@ def _only(plan: Plan, kinds: tuple[type, ...]) -> Plan:
     """Return a plan with these facts alone, and with what they are about."""
     facts = tuple(fact for fact in plan.facts if isinstance(fact, kinds))
     if Status in kinds:
-        return replace(plan, lines=(), line_hours=None, thresholds=(), facts=facts)
+        return replace(plan, lines=(), line_hours=None, no_data=None, thresholds=(), facts=facts)
     nothing_else = {"circuits": (), "rules": (), "windows": (), "hours": None, "diagnoses": False}
     return replace(plan, **nothing_else, facts=facts)
 

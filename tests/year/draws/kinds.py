@@ -14,6 +14,7 @@ from tests.year.draws.faces import with_faces
 from tests.year.draws.forms import with_forms
 from tests.year.draws.hours import with_hours
 from tests.year.draws.line_hours import with_line_hours
+from tests.year.draws.no_data import with_no_data
 from tests.year.draws.remarks import with_remarks
 from tests.year.draws.takeovers import with_takeovers
 from tests.year.draws.works import with_works
@@ -36,6 +37,7 @@ def with_kinds(plan: Plan, end: datetime) -> Plan:
         with_forms,
         with_remarks,
         with_line_hours,
+        with_no_data,
     ):
         plan = add(plan, end)
     return plan

@@ -14,6 +14,7 @@ from tests.year.faults import WrongClock
 from tests.year.laws import messages
 from tests.year.laws.line_hours import has_hours
 from tests.year.laws.loads import Course, Span
+from tests.year.laws.no_data import is_silent_at_times
 from tests.year.laws.timing import SLACK_TIME
 from tests.year.peers.series import DIRECTIONS, NOISE, STEP, Series, times
 from tests.year.plan import Direction, Line, Plan, Threshold
@@ -26,8 +27,9 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     """Yield what was wrong about each line."""
     series = Series(plan)
     for rule in plan.thresholds:
-        for line in (line for line in plan.lines if not has_hours(plan, line)):
-            yield from _About(plan, trace, rule, line).complaints(series)
+        for line in plan.lines:
+            if not has_hours(plan, line) and not is_silent_at_times(plan, line):
+                yield from _About(plan, trace, rule, line).complaints(series)
 
 
 class _About:
