@@ -74,9 +74,9 @@ def report(
     elif csv:
         typer.echo(text.outages_csv(shown) if outages else text.csv_text(shown), nl=False)
     elif html is not None:
-        common.write_file(html, page.html(shown).encode())
+        _write(html, page.html(shown).encode())
     elif pdf is not None:
-        common.write_file(pdf, _pdf(shown))
+        _write(pdf, _pdf(shown))
     else:
         for line in text.lines(shown):
             typer.echo(line)
@@ -134,3 +134,9 @@ def _parse_label(text: str) -> tuple[str, str]:
     if not sign or not name:
         raise typer.BadParameter(f"{text!r} is not a label: write NAME=VALUE, as in site=NYC")
     return name, value
+
+
+def _write(file: Path, content: bytes) -> None:
+    common.write_file(file, content)
+    if str(file) != "-":
+        typer.echo(f"{file}: written")

@@ -64,7 +64,8 @@ def test_circuits_can_be_chosen_by_key_and_by_label(config):
 
 
 def test_a_page_and_a_pdf_are_written(config, tmp_path):
-    assert report(config, *NIGHT, "--html", str(tmp_path / "r.html")).exit_code == 0
+    page = report(config, *NIGHT, "--html", str(tmp_path / "r.html"))
+    assert (page.exit_code, page.output) == (0, f"{tmp_path / 'r.html'}: written\n")
     assert "Cup final" in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert report(config, *NIGHT, "--pdf", str(tmp_path / "r.pdf")).exit_code == 0
     page = pypdfium2.PdfDocument(tmp_path / "r.pdf")[0]
