@@ -46,7 +46,7 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
         missing_subjects.count_missing(ctx, event)
     again |= rechecks | _to_recheck(ctx, source, first=first, unseen=before is not _SEEN)
     looks_again = first or before is not _SEEN
-    _evaluate_silences(ctx, source, rechecks - unread, all_of_them=looks_again)
+    _evaluate_silences(ctx, source, rechecks, unread, all_of_them=looks_again)
     if again:
         _evaluate_again(ctx, source, again, evaluated, unread, broken=broken)
     _fire_due(ctx, source, unread)
@@ -84,11 +84,18 @@ def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> 
     return again
 
 
-def _evaluate_silences(ctx: StepContext, source: str, keys: set[str], *, all_of_them: bool) -> None:
-    """Evaluate how long subjects have been silent, which no poll tells by itself."""
+def _evaluate_silences(
+    ctx: StepContext, source: str, keys: set[str], unread: set[str], *, all_of_them: bool
+) -> None:
+    """Evaluate how long subjects have been silent; those that the poll leaves out, with the next.
+
+    No poll tells that by itself, and what it leaves out may have been measured.
+    """
     if ctx.state.rule_index[source].no_datas:
-        for key in sorted(_keys_of(ctx, source) if all_of_them else keys):
+        keys = _keys_of(ctx, source) if all_of_them else keys
+        for key in sorted(keys - unread):
             samples.evaluate_no_data(ctx, key)
+        ctx.add_recheck(source, *sorted(keys & unread & ctx.state.subjects.keys()))
 
 
 def _in_order(ctx: StepContext, again: set[str], left_out: set[str]) -> list[str]:

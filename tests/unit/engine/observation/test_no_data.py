@@ -219,3 +219,14 @@ def skipping(*rules, begin, end):
         action=engine.WindowAction.SKIP,
     )
     return World(replace(ruleset(*rules), maintenance=(window,)))
+
+
+def test_after_a_failed_poll_one_that_leaves_the_line_out_confirms_no_silence(w):
+    poll(w, 0)
+    w.wait_until(START + minutes(60))
+    assert state(w) == "pending"
+    w.fail(minutes(61), source="evpl")
+    w.poll(minutes(62), source="evpl", gone=["line"], complete=False)
+    assert state(w) == "pending"
+    measured(w, 63, of=62)
+    assert (state(w), w.incidents) == (None, ())
