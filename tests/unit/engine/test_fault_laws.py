@@ -103,15 +103,20 @@ def is_line_well(readings: Sequence[Values]) -> bool:
 
 
 def may_have_fired(times: Sequence[datetime], direction: Sequence[model.Scalar]) -> bool:
-    """Return whether samples of a direction ever were what `consecutive` or `for` asks for."""
-    if any(min(direction[n : n + 3]) >= 95 for n in range(len(direction) - 2)):
-        return True
-    since = None
+    """Return whether samples of a direction were what `consecutive` or `for` asks for.
+
+    One that was fine for the whole of `keep_firing_for` since then is released.
+    """
+    peaks, high_since, fine_since, fired = 0, None, None, False
     for at, value in zip(times, direction, strict=True):
-        since = (since or at) if value >= 90 else None
-        if since is not None and at - since >= minutes(30):
-            return True
-    return False
+        peaks = peaks + 1 if value >= 95 else 0
+        high_since = (high_since or at) if value >= 90 else None
+        fine_since = (fine_since or at) if value < 75 else None
+        if fine_since is not None and at - fine_since >= minutes(30):
+            fired = False
+        if peaks >= 3 or (high_since is not None and at - high_since >= minutes(30)):
+            fired = True
+    return fired
 
 
 EVPL = Source(
@@ -603,7 +608,24 @@ CLOSED_UNTIL_ANOTHER_RECOVERS = Scenario(
 )
 
 
+# Polls without the line delay the end of what was fine for half an hour before it is busy again.
+BUSY_BEFORE_THE_END_OF_A_BURST = Scenario(
+    key="evpl/LD1",
+    step=EVPL.step,
+    names=("in", "out"),
+    spells=(
+        Spell(readings=(FAILS,), polls=1),
+        Spell(readings=((30.0, 96.0),), polls=3),
+        Spell(readings=((30.0, 30.0), FAILS), polls=2),
+        Spell(readings=((30.0, 30.0), ABSENT), polls=6),
+        Spell(readings=((30.0, 91.0),), polls=6),
+        Spell(readings=((30.0, 30.0),), polls=11),
+    ),
+)
+
+
 @settings(max_examples=50, deadline=None)
+@example(BUSY_BEFORE_THE_END_OF_A_BURST)
 @example(ANOTHER_DIRECTION_PEAKS)
 @example(ANOTHER_DIRECTION_IS_CLOSED)
 @example(CLOSED_UNTIL_ANOTHER_RECOVERS)
