@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
+from tests.year.peers.series import DIRECTIONS, STEP
 from tests.year.plan import Booking, Plan
 from tests.year.trace import Trace
 
 # Objects: an incident is some 60 of them. Seeds were seen to hold less than half as many.
 _MOST, _MOST_OF_SUBJECT, _MOST_OF_BOOKING, _MOST_OF_LIVE = 250, 40, 20, 400
 _MOST_OF_OUTAGE = 10
+_KEPT_FOR = 2  # times as long as a line may be silent
 # A subject keeps which outages were reported of the last days, and so many of them.
 _REMEMBERED, _MOST_REMEMBERED = timedelta(days=8), 100
 
@@ -29,7 +31,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
             yield f"at the end there are {count} rows too old to be kept: {what}"
         most = _MOST + _MOST_OF_SUBJECT * subjects + _MOST_OF_BOOKING * bookings
         most += _MOST_OF_OUTAGE * _remembered(plan)
-        most += _MOST_OF_LIVE * record.fields["live"]
+        most += _MOST_OF_LIVE * record.fields["live"] + _kept_for_silence(plan)
         for sizes in record.fields["engines"]:
             held = sum(sizes.values())
             if held > most:
@@ -48,3 +50,10 @@ def _remembered(plan: Plan) -> int:
         if status.state != "online" and status.at > plan.end - _REMEMBERED
     )
     return sum(min(count, _MOST_REMEMBERED) for count in outages.values())
+
+
+def _kept_for_silence(plan: Plan) -> int:
+    """Return how many times and values of samples a rule without data has lines keep."""
+    if plan.no_data is None:
+        return 0
+    return 2 * len(DIRECTIONS) * len(plan.lines) * (_KEPT_FOR * plan.no_data.after // STEP)

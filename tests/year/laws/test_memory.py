@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from tests.year.laws import memory
-from tests.year.plan import Status
+from tests.year.plan import Line, NoData, Status
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
@@ -35,6 +35,12 @@ def test_of_days_nothing_is_left_but_what_retention_keeps():
     assert not list(memory.complaints(DAYS, trace))
     assert held.fields["rows"]["incidents"] == 0
     assert held.fields["engines"][0]["incidents"] == 1, "the empty dictionary"
+
+
+def held(objects: int) -> Trace:
+    trace = Trace()
+    trace.add(at(1), "held", overdue={}, live=0, engines=[{"samples": objects}])
+    return trace
 
 
 async def keep_all(*_: object, **__: object) -> int:
@@ -93,3 +99,14 @@ def test_of_outages_that_are_old_or_many_an_engine_remembers_no_more(days, count
     assert not list(memory.complaints(plan, trace))
     trace.records[0].fields["engines"][0]["subjects"] += 1
     assert list(memory.complaints(plan, trace))
+
+
+def test_a_rule_without_data_has_a_line_keep_its_samples_for_twice_as_long():
+    plain = replace(MORNING, lines=(Line(id="EVPL-94"),))
+    silent = replace(plain, no_data=NoData(line="EVPL-94", after=timedelta(hours=3)))
+
+    def most(plan):
+        return next(n for n in range(1, 9_000) if list(memory.complaints(plan, held(n)))) - 1
+
+    # Of six hours twelve samples each, in two directions: when, and how much.
+    assert most(silent) - most(plain) == 6 * 12 * 2 * 2

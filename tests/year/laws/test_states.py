@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from tests.year import oracle
+from tests.year.faults import WrongClock
 from tests.year.laws import messages
-from tests.year.plan import Circuit, Status
+from tests.year.laws.timing import unsilenced
+from tests.year.plan import Circuit, Status, Window
 from tests.year.run import run
 from tests.year.test_run import BEGIN, MORNING, at
 from tests.year.trace import Record, Trace
@@ -70,3 +72,13 @@ def test_an_old_thread_that_is_edited_again_is_no_new_all_clear():
         at(0.6),
         at(1.3),
     ]
+
+
+def test_a_window_may_be_open_at_another_time_by_a_clock_that_is_wrong():
+    down = Status(at=at(1), circuit="IOD-1", state="offline")
+    night = Window(circuit="IOD-1", start=150, end=180, zone="UTC")
+    ahead = WrongClock(at=at(0.9), until=at(1.3), by=at(2.6) - at(1))
+    plan = replace(MORNING, circuits=(LINE,), facts=(down,), windows=(night,))
+    by = at(1.05)
+    assert unsilenced(plan, LINE, at(1), by) == by
+    assert unsilenced(replace(plan, faults=(ahead,)), LINE, at(1), by) > at(1.3)

@@ -166,6 +166,14 @@ def test_works_that_are_dismissed_call_people():
     assert wrong(trace, DISMISSED) == ["lost"]
 
 
+def test_what_another_daemon_leads_is_done_later():
+    waits = seen((0.25, AHEAD, PLANNED))
+    waits.add(at(0.6), "remarked", id="remark-1", circuit="103", button="dismiss", arrived=True)
+    waits.add(at(0.601), "answered", id="remark-1", text="Watcher has it, and waits")
+    assert "press" in wrong(waits, DISMISSED)
+    assert "press" not in wrong(waits, replace(DISMISSED, daemons=2))
+
+
 def test_sabotage_of_dismissals_is_found():
     with mock.patch.object(notices, "_decide"):
         assert "lost" in wrong(run(DISMISSED), DISMISSED)

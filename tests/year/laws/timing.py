@@ -41,8 +41,10 @@ def _backoff(fault: Fault, interval: timedelta) -> timedelta:
 def unsilenced(plan: Plan, circuit: Circuit, at: datetime, by: datetime) -> datetime:
     """Return by when something is shown that began at `at`: a silence or a window puts it off.
 
-    These end by the time of day of the machine, which may be wrong until later.
+    These begin and end by the time of day of the machine, which may be wrong: then a window may be
+    open at another time.
     """
+    wrong = [fault for fault in plan.faults if isinstance(fault, WrongClock)]
     spans = [
         (fact.at, _end(plan, fact))
         for fact in plan.facts
@@ -51,8 +53,13 @@ def unsilenced(plan: Plan, circuit: Circuit, at: datetime, by: datetime) -> date
     for window in plan.windows:
         if window.circuit == circuit.id:
             spans += openings(plan, window)
+            spans += (
+                (max(fault.at, begin - fault.by), min(fault.until, end - fault.by))
+                for begin, end in openings(plan, window)
+                for fault in wrong
+                if begin - fault.by < fault.until and end - fault.by > fault.at
+            )
     for begin, end in sorted(spans):
-        wrong = [fault for fault in plan.faults if isinstance(fault, WrongClock)]
         until = max([end, *(f.until for f in wrong if f.at < end and f.until > begin)])
         if begin <= by and until >= at:
             by = max(by, due(plan, until, timedelta()))
