@@ -70,6 +70,7 @@ def started(ctx: StepContext, unwatched_since: datetime | None, moved: timedelta
     unwatched_since += moved
     if is_behind(unwatched_since, ctx.now):
         move(ctx, ctx.now - unwatched_since)
+    ctx.forget_resolved()  # else what was over before the clock was set back would just be over
     _take_back(ctx)
     schedule.not_watched(ctx, min(unwatched_since, ctx.now))
 

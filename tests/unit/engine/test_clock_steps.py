@@ -427,3 +427,23 @@ def test_rules_without_sources_do_not_hinder():
     w._step(engine.Reloaded(ruleset=w.ruleset))
     w.set_clock(-HOUR)
     assert w.state.subjects == {}
+
+
+@pytest.mark.parametrize("again", [timedelta(0), 2 * HOUR], ids=["behind", "right"])
+def test_what_was_over_before_the_clock_was_set_back_is_over_after_a_start(again):
+    w = world(rule())
+    poll(w, a="online")
+    poll(w, a="offline")
+    wait(w, minutes(5))
+    poll(w, a="online")
+    wait(w, minutes(40))
+    poll(w)
+    before = w.incident
+    w.set_clock(-2 * HOUR)
+    poll(w)
+    w.start_again(again)
+    poll(w)
+    assert w.incident == before
+    wait(w, minutes(5))
+    poll(w, a="offline")
+    assert len(w.incidents) == 2
