@@ -42,14 +42,27 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
         yield from _about_answers(plan, trace, presses)
         replies = [text for press in presses for text in answers.get(press.fields["id"], [])]
         count = entries[person, _KINDS[presses[0].fields["verb"]]]
-        yield from _about_count(presses, replies, count)
+        yield from _about_count(presses, replies, count, is_taken=_is_taken(trace, presses))
         yield from _about_what_is_done(plan, trace, presses[0], replies, count)
 
 
-def _about_count(presses: list[Record], replies: list[str], count: int) -> Iterator[str]:
+def _is_taken(trace: Trace, presses: list[Record]) -> bool:
+    """Return whether somebody else did the same in between, after which it counts again."""
+    verb, incident = (presses[0].fields[name] for name in ("verb", "incident"))
+    return any(
+        (record.fields.get("verb"), record.fields.get("incident")) == (verb, incident)
+        and record.fields["by"] != presses[0].fields["by"]
+        and presses[0].at <= record.at <= presses[-1].at + _SOON
+        for record in trace.of("pressed")
+    )
+
+
+def _about_count(
+    presses: list[Record], replies: list[str], count: int, *, is_taken: bool
+) -> Iterator[str]:
     """Yield where a press counts more often than it may."""
     verb, person, at = presses[0].fields["verb"], presses[0].fields["by"], presses[0].at
-    if count > (len(presses) if verb == "packet" else 1):
+    if count > (len(presses) if verb == "packet" or is_taken else 1):
         yield f"press: {verb} by {person} at {at} counted {count} times"
     is_refused = len(replies) >= len(presses) and all(_REFUSED in text for text in replies)
     if is_refused and count:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from tests.year.faults import VendorFault
+from tests.year.faults import StoreFault, VendorFault, WrongClock
 from tests.year.laws import messages
 from tests.year.laws.bookings import is_booked
 from tests.year.laws.calls import Step, steps_of
@@ -85,7 +85,7 @@ def _opened_early(
 ) -> Iterator[str]:
     for record in _first_posts(records):
         since = _down_since(spans, record.at)
-        if since is None or _says_what_was(plan, since, record.at):
+        if since is None or _is_excused(plan, since, record.at):
             continue  # laws/states.py
         if record.at < since + hold - _SLEWED:
             yield f"early: {circuit.name} at {record.at}, down since {since}"
@@ -106,11 +106,28 @@ def _called(  # noqa: PLR0917  # two callers, above
             for step in steps
             if step.after and step.begin <= record.at <= due(plan, step.end, timedelta())
         ]
-        if since is None or not in_force or _says_what_was(plan, since, record.at):
+        if since is None or not in_force or _is_excused(plan, since, record.at):
             continue  # laws/calls.py
         if record.at < since + hold + min(in_force) - _SLEWED:
             channel = record.fields["channel"]
             yield f"called early: {channel} of {name} at {record.at}, down since {since}"
+
+
+def _is_excused(plan: Plan, since: datetime, at: datetime) -> bool:
+    return _says_what_was(plan, since, at) or _was_unseen(plan, since, at)
+
+
+def _was_unseen(plan: Plan, since: datetime, at: datetime) -> bool:
+    """Return whether all daemons may have been gone while one of their clocks was wrong.
+
+    A daemon that starts then has not seen the other one alive, and cannot know.
+    """
+    meanwhile = [fault for fault in plan.faults if fault.at <= at and fault.until >= since]
+    return (
+        plan.daemons > 1
+        and any(isinstance(fault, WrongClock) for fault in meanwhile)
+        and any(isinstance(fault, StoreFault) for fault in meanwhile)
+    )
 
 
 def _says_what_was(plan: Plan, since: datetime, at: datetime) -> bool:

@@ -118,7 +118,8 @@ class _About:
                 sent[-1].at,
                 done[0].at if done else None,
                 str((answers or sent)[0].fields),
-                self._is_calm(form.at, sent[-1].at + _SOON),
+                # Where another daemon leads, it says that it waits for that one.
+                self._plan.daemons == 1 and self._is_calm(form.at, sent[-1].at + _SOON),
             )
 
     def _of(self, identity: str, *kinds: str) -> list[Record]:

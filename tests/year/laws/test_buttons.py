@@ -87,6 +87,14 @@ def test_a_press_that_counts_twice_is_found():
     assert wrong(trace, plan(ACK)) == ["press"]
 
 
+def test_a_second_press_counts_where_somebody_else_has_pressed_in_between():
+    again = (1.1, "pressed", {**press()[2], "id": "click-1-1", "arrived": False})
+    other = (1.1, "pressed", {**press()[2], "id": "click-2-0", "by": "ana", "arrived": False})
+    twice = (press(), YOURS, entry(1), again, entry(2))
+    assert wrong(seen(OPENED, *twice, NAMED, CLOSED), plan(ACK)) == ["press"]
+    assert wrong(seen(OPENED, *twice, other, NAMED, CLOSED), plan(ACK)) == []
+
+
 def test_a_press_that_does_not_count_is_found():
     assert wrong(seen(OPENED, press(), YOURS, NAMED, CLOSED), plan(ACK)) == ["press"]
 

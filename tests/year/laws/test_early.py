@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from tests.year.faults import Crash, WrongClock
+from tests.year.faults import Crash, StoreFault, WrongClock
 from tests.year.laws.test_people import DOWN, OPENED, plan, seen, wrong
 from tests.year.plan import DUTY, NOC
 from tests.year.run import run
@@ -56,3 +56,11 @@ def test_it_bites_where_a_takeover_counts_the_difference_as_time_that_somebody_w
     with mock.patch.object(Leadership, "clock_difference", return_value=("", timedelta(0))):
         trace = run(day)
     assert "called early" in wrong(trace, day)
+
+
+def test_a_daemon_that_starts_after_all_were_gone_cannot_know_of_a_wrong_clock():
+    trace = seen(OPENED, (1.2, DUTY, DOWN), CLOSED)
+    day = two_daemons(BEHIND)
+    assert "called early" in wrong(trace, day)
+    gone = StoreFault(at=at(1.1), until=at(1.15), kind="locked")
+    assert "called early" not in wrong(trace, replace(day, faults=(*day.faults, gone)))

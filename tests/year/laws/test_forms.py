@@ -81,6 +81,7 @@ def test_a_form_that_is_not_done_is_found():
     assert wrong(seen(*records), plan(FORM)) == ["form"]
     crash = Crash(at=at(1.1), until=at(1.101))
     assert wrong(seen(*records), plan(FORM, faults=(crash,))) == []
+    assert wrong(seen(*records), plan(FORM, daemons=2)) == []
 
 
 def test_a_silence_that_is_added_twice_or_not_at_all_is_found():

@@ -106,7 +106,8 @@ class _About:
         if is_clock_wrong(self._plan, earliest, self._at):
             return True  # a change that no poll saw sets no time that was kept right
         return any(
-            poll.fields["asked"] <= since <= poll.at + _TAKEN_IN for poll in self._listed_again()
+            poll.fields["asked"] - _ROUNDING <= since <= poll.at + _TAKEN_IN
+            for poll in self._listed_again()
         )
 
     def _listed_again(self) -> Iterator[Record]:
