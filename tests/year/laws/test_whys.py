@@ -134,6 +134,8 @@ def test_a_circuit_that_was_not_listed_twice_is_new_when_it_is_listed_again():
         "asked": UP_AT + 180 * MINUTE,
     }
     assert wrong(**answer, polls=((once, False), (twice, False), (again, True))) == []
+    within = again + timedelta(seconds=0.9)  # the answer has no fraction
+    assert wrong(**answer, polls=((once, False), (twice, False), (within, True))) == []
     assert wrong(**answer, polls=((twice, False), (again, True))) == ["untrue"]
     assert wrong(**answer, polls=((once, True), (twice, True), (again, True))) == ["untrue"]
 
