@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tests.year.draws.hours import draw_window
+from tests.year.draws.lines import draw_line, with_line
 from tests.year.draws.rhythm import Rhythm
 from tests.year.peers.series import DIRECTIONS
-from tests.year.plan import Line, Load, Plan
+from tests.year.plan import Load, Plan
 
 LINE = "EVPL-95"
 FULL, CALM = 98, 20  # percent
@@ -23,14 +24,9 @@ def with_line_hours(plan: Plan, end: datetime) -> Plan:
     if chance.random() >= _SHARE:
         return plan
     rhythm = Rhythm.of(plan)
-    line = Line(id=LINE, lag=timedelta(seconds=chance.randint(0, 240)))
-    facts = (*plan.facts, *_loads(chance, rhythm, plan.begin, end))
-    return replace(
-        plan,
-        line_hours=draw_window(chance, rhythm, plan, LINE),
-        lines=(*plan.lines, line),
-        facts=tuple(sorted(facts, key=lambda fact: fact.at)),
-    )
+    line = draw_line(chance, LINE)
+    longer = with_line(plan, line, _loads(chance, rhythm, plan.begin, end))
+    return replace(longer, line_hours=draw_window(chance, rhythm, plan, LINE))
 
 
 def _loads(chance: random.Random, rhythm: Rhythm, begin: datetime, end: datetime) -> Iterator[Load]:

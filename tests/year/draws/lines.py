@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tests.year.peers.series import DIRECTIONS
-from tests.year.plan import Line, Load, Quirk, QuirkKind, Threshold
+from tests.year.plan import Line, Load, Plan, Quirk, QuirkKind, Threshold
 
 FULL = Threshold(name="full", above=90, clear=75, consecutive=3, keep=timedelta(minutes=30))
 BUSY = Threshold(name="busy", above=80, clear=70, over=timedelta(hours=1))
@@ -26,14 +26,22 @@ class Lines:
     facts: tuple[Load | Quirk, ...]
 
 
+def draw_line(chance: random.Random, name: str) -> Line:
+    """Return a line, and how late its samples are published."""
+    return Line(id=name, lag=timedelta(seconds=chance.randint(0, 240)))
+
+
+def with_line(plan: Plan, line: Line, facts: Iterable[Load | Quirk]) -> Plan:
+    """Return a plan with one line more."""
+    every = sorted((*plan.facts, *facts), key=lambda fact: fact.at)
+    return replace(plan, lines=(*plan.lines, line), facts=tuple(every))
+
+
 def draw_lines(seed: int, begin: datetime, end: datetime, *, calm: float = 1) -> Lines:
     """Return one to three lines, what they do, and what Orange does with their samples."""
     chance = random.Random(f"{seed}/lines")  # noqa: S311  # repeatable
     rule, settle = chance.choice((FULL, BUSY, QUICK)), chance.choice((timedelta(), SETTLE))
-    lines = tuple(
-        Line(id=f"EVPL-{n:02}", lag=timedelta(seconds=chance.randint(0, 240)))
-        for n in range(chance.randint(1, 3))
-    )
+    lines = tuple(draw_line(chance, f"EVPL-{n:02}") for n in range(chance.randint(1, 3)))
     kinds: tuple[QuirkKind, ...] = ("late", "missing", "corrected", "future")
     facts: list[Load | Quirk] = []
     for line in lines:

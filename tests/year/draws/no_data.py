@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from tests.year.draws.lines import draw_line, with_line
 from tests.year.draws.rhythm import Rhythm
-from tests.year.plan import Line, NoData, Plan, Quirk
+from tests.year.plan import NoData, Plan, Quirk
 
 LINE = "EVPL-94"
 _SHARE = 0.3  # of the seeds
@@ -22,14 +23,9 @@ def with_no_data(plan: Plan, end: datetime) -> Plan:
     if chance.random() >= _SHARE:
         return plan
     rhythm = Rhythm.of(plan)
-    line = Line(id=LINE, lag=timedelta(seconds=chance.randint(0, 240)))
-    facts = (*plan.facts, *_gaps(chance, rhythm, plan.begin, end))
-    return replace(
-        plan,
-        no_data=NoData(line=LINE, after=rhythm.span(chance, _AFTER, _AFTER)),
-        lines=(*plan.lines, line),
-        facts=tuple(sorted(facts, key=lambda fact: fact.at)),
-    )
+    line = draw_line(chance, LINE)
+    longer = with_line(plan, line, _gaps(chance, rhythm, plan.begin, end))
+    return replace(longer, no_data=NoData(line=LINE, after=rhythm.span(chance, _AFTER, _AFTER)))
 
 
 def _gaps(chance: random.Random, rhythm: Rhythm, begin: datetime, end: datetime) -> Iterator[Quirk]:

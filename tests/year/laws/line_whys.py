@@ -21,9 +21,8 @@ from itertools import pairwise
 
 from tests.year.faults import BrokerFault
 from tests.year.laws import answers
-from tests.year.laws.line_hours import has_hours
 from tests.year.laws.loads import GAP, Course, Span
-from tests.year.laws.no_data import is_silent_at_times
+from tests.year.laws.plain import is_plain_line
 from tests.year.laws.timing import is_clock_wrong
 from tests.year.peers.series import DIRECTIONS, NOISE, STEP, Series, times
 from tests.year.plan import NOC, Direction, Line, Plan, Threshold
@@ -48,8 +47,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     for record in trace.of("why line"):
         line, rule, course = courses[record.fields["line"]]
         yield from answers.refused(plan, record, line.subject, plan.line_interval)
-        has_own_rule = has_hours(plan, line) or is_silent_at_times(plan, line)
-        if record.fields["code"] == 200 and not has_own_rule:
+        if record.fields["code"] == 200 and is_plain_line(plan, line):
             yield from _About(plan, rule, line, course, series, record, posted).complaints()
 
 

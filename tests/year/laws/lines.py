@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 
 from tests.year.faults import WrongClock
 from tests.year.laws import messages
-from tests.year.laws.line_hours import has_hours
 from tests.year.laws.loads import Course, Span
-from tests.year.laws.no_data import is_silent_at_times
+from tests.year.laws.plain import is_plain_line
 from tests.year.laws.timing import SLACK_TIME
 from tests.year.peers.series import DIRECTIONS, NOISE, STEP, Series, times
 from tests.year.plan import Direction, Line, Plan, Threshold
@@ -28,7 +27,7 @@ def complaints(plan: Plan, trace: Trace) -> Iterator[str]:
     series = Series(plan)
     for rule in plan.thresholds:
         for line in plan.lines:
-            if not has_hours(plan, line) and not is_silent_at_times(plan, line):
+            if is_plain_line(plan, line):
                 yield from _About(plan, trace, rule, line).complaints(series)
 
 
